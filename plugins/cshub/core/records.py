@@ -8,8 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
-
 
 class Presence(StrEnum):
     """What is known of a record on one side."""

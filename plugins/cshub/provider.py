@@ -1,0 +1,84 @@
+"""What the hub tells Airflow of itself: its connection types and the fields of their forms. Data only; imports nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_VERIFY_TLS = {
+    "label": "Verify the TLS certificate",
+    "description": "Switch off only against a test service with a certificate of its own.",
+    "schema": {"type": ["boolean", "null"], "default": True},
+}
+_CALLS_PER_MINUTE = {
+    "label": "Calls per minute",
+    "description": "The most calls the hub may send with this token in any 60 seconds. Empty: the service's own limit.",
+    "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 10000},
+}
+_CONNECT_TIMEOUT = {
+    "label": "Connect time-out (seconds)",
+    "schema": {"type": ["integer", "null"], "default": 10, "minimum": 1, "maximum": 120},
+}
+_READ_TIMEOUT = {
+    "label": "Read time-out (seconds)",
+    "schema": {"type": ["integer", "null"], "default": 60, "minimum": 1, "maximum": 600},
+}
+_HIDDEN = ["schema", "login", "extra"]
+
+_CHORUS = {
+    "connection-type": "chorus",
+    "hook-class-name": "cshub.systems.chorus.hook.ChorusHook",
+    "hook-name": "Chorus",
+    "ui-field-behaviour": {
+        "hidden-fields": _HIDDEN,
+        "relabeling": {"password": "API token", "host": "API base URL"},
+        "placeholders": {"host": "https://chorus.ai", "password": "Chorus: Personal Settings, API Access"},
+    },
+    "conn-fields": {
+        "auth_form": {
+            "label": "Authorization header",
+            "description": "bare sends the token alone, as Chorus documents it; bearer puts the word Bearer before it.",
+            "schema": {"type": ["string", "null"], "enum": ["bare", "bearer"], "default": "bare"},
+        },
+        "calls_per_minute": _CALLS_PER_MINUTE,
+        "connect_timeout_s": _CONNECT_TIMEOUT,
+        "read_timeout_s": _READ_TIMEOUT,
+        "verify_tls": _VERIFY_TLS,
+    },
+}
+
+_TOTANGO = {
+    "connection-type": "totango",
+    "hook-class-name": "cshub.systems.totango.hook.TotangoHook",
+    "hook-name": "Totango",
+    "ui-field-behaviour": {
+        "hidden-fields": _HIDDEN,
+        "relabeling": {"password": "API token", "host": "API base URL (overrides the region)"},
+        "placeholders": {"host": "https://api.totango.com", "password": "Totango: your profile, Integrations, API token"},
+    },
+    "conn-fields": {
+        "region": {
+            "label": "Region",
+            "description": "US: api.totango.com. EU: api-eu1.totango.com. The web address of your Totango tells which.",
+            "schema": {"type": ["string", "null"], "enum": ["US", "EU"], "default": "US"},
+        },
+        "service_id": {
+            "label": "Service id",
+            "description": "Number of the Totango service; the hub refuses to write when the token belongs to another one.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "calls_per_minute": _CALLS_PER_MINUTE,
+        "connect_timeout_s": _CONNECT_TIMEOUT,
+        "read_timeout_s": _READ_TIMEOUT,
+        "verify_tls": _VERIFY_TLS,
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider dictionary of Airflow: one entry per connection type, read by name when a form or hook is opened."""
+    return {
+        "package-name": "cshub",
+        "name": "Customer-success integration hub",
+        "description": "Keeps Chorus, Salesforce and Totango in step.",
+        "connection-types": [_CHORUS, _TOTANGO],
+    }

@@ -53,7 +53,10 @@ _TOTANGO = {
     "ui-field-behaviour": {
         "hidden-fields": _HIDDEN,
         "relabeling": {"password": "API token", "host": "API base URL (overrides the region)"},
-        "placeholders": {"host": "https://api.totango.com", "password": "Totango: your profile, Integrations, API token"},
+        "placeholders": {
+            "host": "https://api.totango.com",
+            "password": "Totango: your profile, Integrations, API token",
+        },
     },
     "conn-fields": {
         "region": {

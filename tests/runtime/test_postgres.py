@@ -206,7 +206,8 @@ def test_an_ordinary_user_runs_it_under_their_own_account() -> None:
         folder = Path(tempfile.mkdtemp())
         with EmbeddedPostgres(folder / "data", durable=False) as server:
             with create_engine(server.create_database("mine")).connect() as connection:
-                print(connection.execute(text("select current_database()")).scalar(), psutil.Process(server.pid).uids().real)
+                name = connection.execute(text("select current_database()")).scalar()
+                print(name, psutil.Process(server.pid).uids().real)
         shutil.rmtree(folder)
     """
     done = subprocess.run(

@@ -6,7 +6,7 @@ The world is plain data made from a seed; services turn it into their own record
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -54,7 +54,8 @@ class Account:
     totango_id: str  # id in Totango; equals crm_id for most, differs for those matched by foreign key only
     in_totango: bool  # False: not there yet (a user creates it later)
     contacts: list[Person] = field(default_factory=list)  # known to Totango as users of the account
-    strangers: list[Person] = field(default_factory=list)  # attend meetings, unknown to Totango
+    strangers: list[Person] = field(default_factory=list)  # attend meetings, unknown to Totango; email may be ""
+    short_id_in_chorus: bool = False  # Chorus carries the 15-character form of ``crm_id``
 
 
 @dataclass(slots=True)
@@ -82,6 +83,11 @@ class Meeting:
     action_items: list[str]
     private: bool
     utterances: list[Utterance] = field(default_factory=list)
+    summary_error: str | None = None  # why the summary never comes, when the analysis says so
+
+    @property
+    def ends_at(self) -> datetime:
+        return self.starts_at + timedelta(seconds=self.duration_s)
 
 
 @dataclass(slots=True)
@@ -93,3 +99,4 @@ class World:
     teams: dict[int, str]
     accounts: list[Account]
     meetings: list[Meeting]
+    cases: dict[str, list[str]] = field(default_factory=dict)  # case name -> ids of the meetings that show it

@@ -1,0 +1,157 @@
+"""Text as services write it: markup to plain text and back, cutting, cleaning, and the form for comparing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from html import escape, unescape
+
+import nh3
+
+_NUL = "\x00"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BLOCKS = "p|div|li|ul|ol|tr|table|h[1-6]|blockquote|pre|section|article|header|footer"
+_BREAK = re.compile(rf"<br\b[^<>]*>|</(?:{_BLOCKS})\s*>|<(?:li|hr)\b[^<>]*>", re.IGNORECASE)
+_TAGS = (
+    "a|abbr|address|article|aside|b|blockquote|body|br|button|caption|center|cite|code|col|colgroup|dd|del|details|div|dl|"
+    "dt|em|figcaption|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|li|link|main|"
+    "mark|meta|nav|object|ol|option|p|pre|q|s|script|section|select|small|span|strike|strong|style|sub|summary|sup|svg|"
+    "table|tbody|td|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|var|video"
+)
+_AFTER_BRACKET = rf"/?(?:{_TAGS})(?=[\s/>])[^<>]*>|!--[^<>]*-->|!doctype[^<>]*>"
+_MARKUP = re.compile(f"<(?:{_AFTER_BRACKET})", re.IGNORECASE | re.DOTALL)
+_NOT_MARKUP = re.compile(f"<(?!{_AFTER_BRACKET})", re.IGNORECASE | re.DOTALL)
+_ANY_TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
+_WRAPPER = '<div class="html-parser-container">'
+_KEPT_TAGS = {"a", "b", "br", "div", "em", "i", "li", "ol", "strong", "u", "ul"}
+_LOST_BREAK = re.compile(r"</(?:p|tr|h[1-6]|blockquote|pre)\s*>", re.IGNORECASE)
+_TRAILING_BLANKS = re.compile(r"[ \t\u00a0]+(?=\n)|[ \t\u00a0]+\Z")
+_MANY_BREAKS = re.compile(r"\n{3,}")
+_ROUNDS = 50
+_ZERO_WIDTH_JOINER = "\u200d"
+_EXTENDERS = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many characters that no service can store were taken out of a text."""
+
+    nul: int = 0
+    surrogates: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.nul or self.surrogates)
+
+
+def clean_text(value: str) -> tuple[str, Removed]:
+    """``value`` without NUL and without lone surrogates (they cannot be written as UTF-8), and what was removed."""
+    nul = value.count(_NUL)
+    if nul:
+        value = value.replace(_NUL, "")
+    if value.isascii():
+        return value, Removed(nul)
+    value, surrogates = _SURROGATE.subn("", value)
+    return value, Removed(nul, surrogates)
+
+
+def has_markup(value: str) -> bool:
+    """Whether ``value`` holds an HTML tag that browsers know; ``a < b`` and ``<ada@x.example>`` do not count."""
+    return "<" in value and _MARKUP.search(value) is not None
+
+
+def html_to_text(value: str) -> str:
+    """HTML as plain text: br, p, div, li and other blocks become line breaks, tags vanish, entities are decoded once.
+
+    Scripts and styles vanish with their content. Angle brackets that are no known tag survive: ``a < b``,
+    ``<ada@x.example>``. Plain text comes back as it is, apart from white space at line ends and at both ends.
+    """
+    value = clean_text(value)[0].replace("\r\n", "\n").replace("\r", "\n")
+    if "<" in value:
+        value = _BREAK.sub("\n", value)
+        value = unescape(nh3.clean(_NOT_MARKUP.sub("&lt;", value), tags=set()))
+    elif "&" in value:
+        value = unescape(value)
+    value = value.replace("\u00a0", " ")
+    value = _TRAILING_BLANKS.sub("", value)
+    return clean_text(_MANY_BREAKS.sub("\n\n", value))[0].strip()
+
+
+def wrap_html(value: str) -> str:
+    """``value`` as the rich text that Totango keeps: inside its container element, line breaks as ``<br>``.
+
+    Plain text is escaped; markup is reduced to links, emphasis, lists and blocks. A text that is wrapped already comes
+    back unchanged. Source of the container: totango.md §3, row "HTML".
+    """
+    if value.startswith(_WRAPPER):
+        return value
+    value = clean_text(value)[0]
+    if has_markup(value):
+        marked = _LOST_BREAK.sub("<br>", _NOT_MARKUP.sub("&lt;", value))
+        body = nh3.clean(marked, tags=_KEPT_TAGS, attributes={"a": {"href"}}, link_rel=None)
+    else:
+        body = escape(value, quote=False)
+    return f"{_WRAPPER}{body.strip().replace(chr(10), '<br>')}</div>"
+
+
+def normalise_text(value: str | None) -> str:
+    """The form in which two texts are compared; None compares as empty.
+
+    Survives what services do to a text: tags stripped or added, entities, trailing line breaks, white space of any
+    kind and amount, Unicode in composed or decomposed form. Applying it twice changes nothing.
+    """
+    if not value:
+        return ""
+    text = value
+    for _ in range(_ROUNDS):
+        before, text = text, _plain_form(text)
+        if text == before:
+            break
+    return text
+
+
+def loose_form(value: str | None) -> str:
+    """Only the letters and digits of the normalised text, without case: equal even after careless markup stripping."""
+    text = re.sub(r"<[^<>]*>", "", normalise_text(value))
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+def _plain_form(value: str) -> str:
+    text = html_to_text(value)
+    if "<" in text:
+        text = _ANY_TAG.sub(" ", text)
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def length(value: str) -> int:
+    """Characters counted as UTF-16 units, as Java and browsers do: an emoji counts 2.
+
+    The larger of the two counts in use: a text that fits by this count also fits a service that counts code points.
+    """
+    return len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def truncate(value: str, limit: int, marker: str = "…") -> tuple[str, bool]:
+    """``value`` cut to ``limit`` characters (as :func:`length` counts) including ``marker``, and whether it was cut.
+
+    Never cuts inside a surrogate pair, nor between a letter and its combining marks, nor inside a joined emoji.
+    Raises ``ValueError`` when the marker alone does not fit.
+    """
+    if length(value) <= limit:
+        return value, False
+    room = limit - length(marker)
+    if room < 0:
+        raise ValueError(f"the limit {limit} is shorter than the marker {marker!r}: give a larger limit")
+    kept = value.encode("utf-16-le", "surrogatepass")[: room * 2].decode("utf-16-le", "ignore")
+    end = len(kept)
+    while end and _is_joined(value, end):
+        end -= 1
+    return value[:end] + marker, True
+
+
+def _is_joined(value: str, at: int) -> bool:
+    """Whether the character at ``at`` belongs to the one before it."""
+    if at >= len(value):
+        return False
+    after, before = value[at], value[at - 1]
+    return bool(unicodedata.combining(after) or _EXTENDERS.match(after)) or before == _ZERO_WIDTH_JOINER

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cshub.core.text import (
+    clean_text,
+    has_markup,
+    html_to_text,
+    length,
+    loose_form,
+    normalise_text,
+    truncate,
+    wrap_html,
+)
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=60) | st.text("ab <>/&;bripdlt\n", max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("Team agreed.<br>Budget is open.", "Team agreed.\nBudget is open."),
+        ("<p>one</p><p>two &amp; three</p>", "one\ntwo & three"),
+        ("<div>one</div><ul><li>two</li><li>three</li></ul>", "one\n\ntwo\n\nthree"),
+        ("<script>alert(1)</script>kept", "kept"),
+        ("first\r\nsecond  \n", "first\nsecond"),
+        ("&nbsp;x&nbsp;", "x"),
+    ],
+)
+def test_markup_becomes_lines_of_plain_text(html: str, text: str) -> None:
+    assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize("text", ["a < b", "5<6 and 7>6", "Ada <ada@seller.example>", "x << y", "<3"])
+def test_angle_brackets_that_are_no_tag_survive(text: str) -> None:
+    assert html_to_text(text) == text
+    assert not has_markup(text)
+
+
+def test_entities_are_decoded_once() -> None:
+    assert html_to_text("a &amp;lt; b") == "a &lt; b"
+    assert html_to_text("<b>a &amp;lt; b</b>") == "a &lt; b"
+
+
+def test_wrapped_html_reads_back_as_the_same_text() -> None:
+    for text in ("a < b & c", "one\ntwo", "<p>one</p><p>two</p>", "<b>bold</b> and <script>x</script>"):
+        assert normalise_text(wrap_html(text)) == normalise_text(text)
+
+
+def test_wrapping_twice_changes_nothing() -> None:
+    assert wrap_html(wrap_html("one\ntwo")) == wrap_html("one\ntwo")
+
+
+def test_wrapping_drops_scripts_and_event_handlers() -> None:
+    wrapped = wrap_html('<b onclick="x()">hi</b><script>alert(1)</script><iframe src="x"></iframe>')
+    assert wrapped == '<div class="html-parser-container"><b>hi</b></div>'
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Met with the team.\n", "Met with the team."),
+        ("one<br>two", "one\ntwo"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("a &amp; b", "a & b"),
+        ("a\u00a0 b\t\nc", "a b c"),
+        (None, ""),
+    ],
+)
+def test_texts_that_a_service_may_have_rewritten_compare_equal(left: str | None, right: str | None) -> None:
+    assert normalise_text(left) == normalise_text(right)
+
+
+def test_careless_stripping_of_brackets_is_seen_through_by_the_loose_form() -> None:
+    assert loose_form("We said: a < b, and c > d.") == loose_form("We said a  d")
+
+
+@given(TEXTS)
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    once = normalise_text(text)
+    assert normalise_text(once) == once
+
+
+@given(TEXTS)
+def test_wrapping_plain_text_keeps_what_it_says(text: str) -> None:
+    assert normalise_text(wrap_html(text)) == normalise_text(text)
+
+
+def test_nul_and_lone_surrogates_are_taken_out_and_counted() -> None:
+    text, removed = clean_text("a\x00b\ud800c\udfff\x00")
+    assert (text, removed.nul, removed.surrogates) == ("abc", 2, 2)
+    assert removed
+    assert clean_text("plain 😀") == ("plain 😀", clean_text("x")[1])
+
+
+@given(st.text(max_size=50), st.integers(1, 40))
+def test_a_cut_text_fits_and_starts_like_the_whole(text: str, limit: int) -> None:
+    cut, was_cut = truncate(text, limit, "…")
+    assert length(cut) <= limit
+    assert was_cut == (length(text) > limit)
+    assert text.startswith(cut.removesuffix("…")) if was_cut else cut == text
+
+
+def test_a_cut_never_splits_an_emoji_or_an_accent() -> None:
+    assert truncate("👍🏽" * 3, 7, "…") == ("👍🏽…", True)
+    assert truncate("e\u0301" * 4, 4, "…") == ("e\u0301…", True)
+
+
+def test_an_emoji_counts_two_characters() -> None:
+    assert length("a😀") == 3
+
+
+def test_a_marker_longer_than_the_limit_is_refused() -> None:
+    with pytest.raises(ValueError, match="larger limit"):
+        truncate("abcdef", 2, "[cut]")

@@ -20,7 +20,9 @@ class Window:
     def __post_init__(self) -> None:
         for name, bound in (("start", self.start), ("end", self.end)):
             if bound.tzinfo is None:
-                raise WindowError(f"The window's {name} {bound.isoformat()} has no time zone: write it with Z or an offset.")
+                raise WindowError(
+                    f"The window's {name} {bound.isoformat()} has no time zone: write it with Z or an offset."
+                )
         object.__setattr__(self, "start", self.start.astimezone(UTC))
         object.__setattr__(self, "end", self.end.astimezone(UTC))
         if self.end <= self.start:

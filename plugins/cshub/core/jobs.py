@@ -1,0 +1,308 @@
+"""Jobs and mappings as types: what a YAML file may say.
+
+A *mapping template* (``include/mappings/<type>.yaml``) defines an integration type; a *job* (``include/jobs/<id>.yaml``)
+is one configured integration of a type. :mod:`cshub.core.jobfile` turns text into these types,
+:mod:`cshub.core.validate` checks them against what the two systems say of their objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,79}$")]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TargetEdit(StrEnum):
+    """What happens to an edit that a person made in the target."""
+
+    OVERWRITE_WITHIN_24H = "overwrite_within_24h"  # the source wins in the first 24 hours, the edit after that
+    KEEP = "keep"
+    OVERWRITE = "overwrite"
+
+
+class OnNull(StrEnum):
+    """What a source value of null does to the target. An absent value never does anything."""
+
+    KEEP = "keep"
+    CLEAR = "clear"
+
+
+class Otherwise(StrEnum):
+    """What a value without a row in a translation table becomes."""
+
+    REJECT = "reject"
+    KEEP = "keep"
+    NULL = "null"
+
+
+class Translation(Model):
+    """A value translation table. Keys are compared as text."""
+
+    table: dict[str, Any] = Field(description="source value → target value")
+    otherwise: Otherwise = Field(Otherwise.REJECT, description="what a value without a row becomes")
+
+
+class FieldMap(Model):
+    """One row of the mapping: source field → target attribute."""
+
+    source: str | None = Field(None, description="source field; parents by dots: Owner.Email")
+    target: str = Field(description="attribute of the target object")
+    constant: Any = Field(None, description="a fixed value instead of a source field")
+    key: bool = Field(False, description="identifies the record or its account")
+    locked: bool = Field(False, description="the row belongs to the template and cannot be mapped otherwise")
+    transforms: list[str | dict[str, Any]] = Field(default_factory=list, description="applied in order")
+    translate: Translation | None = Field(None, description="value translation table")
+    on_null: OnNull = Field(OnNull.KEEP, description="what null in the source does to the target")
+    personal: bool = Field(False, description="personal data: masked in logs, plans and pages")
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> FieldMap:
+        if (self.source is None) == (self.constant is None):
+            raise ValueError("give either source (a field of the source object) or constant (a fixed value)")
+        return self
+
+
+class Condition(Model):
+    """A test on one source field. Exactly one operator."""
+
+    field: str
+    equals: Any = None
+    in_: list[Any] | None = Field(None, alias="in")
+    less_than: float | None = None
+    is_empty: bool | None = None
+
+    @model_validator(mode="after")
+    def _has_one_operator(self) -> Condition:
+        given = self.model_fields_set - {"field"}
+        if len(given) != 1:
+            raise ValueError("give exactly one of equals, in, less_than, is_empty")
+        return self
+
+
+class SkipRule(Model):
+    """Records for which all conditions hold are left out and counted under ``reason``."""
+
+    reason: Slug
+    when: list[Condition] = Field(min_length=1)
+
+
+class ObjectRef(Model):
+    system: str
+    object: str
+
+
+class ScheduleKind(StrEnum):
+    MANUAL = "manual"
+    MINUTES = "minutes"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WORKDAYS = "workdays"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    CRON = "cron"
+
+
+class Weekday(StrEnum):
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+class Schedule(Model):
+    """When a job runs, in the hub's time zone."""
+
+    kind: ScheduleKind = ScheduleKind.DAILY
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "23:00"
+    every: Annotated[int, Field(ge=1, le=59, description="minutes between runs, for kind: minutes")] = 15
+    on: Weekday = Field(Weekday.MON, description="day of the week, for kind: weekly")
+    day: Annotated[int, Field(ge=1, le=28, description="day of the month, for kind: monthly")] = 1
+    cron: str | None = Field(None, description="five cron fields, for kind: cron")
+
+    @model_validator(mode="after")
+    def _cron_goes_with_kind_cron(self) -> Schedule:
+        if (self.kind is ScheduleKind.CRON) != (self.cron is not None):
+            raise ValueError("give cron together with kind: cron, and only then")
+        return self
+
+    def as_cron(self) -> str | None:
+        """Five cron fields in the hub's zone; None when the job runs by hand only."""
+        hour, minute = (int(part) for part in self.at.split(":"))
+        table: Mapping[ScheduleKind, str | None] = {
+            ScheduleKind.MANUAL: None,
+            ScheduleKind.MINUTES: f"*/{self.every} * * * *",
+            ScheduleKind.HOURLY: f"{minute} * * * *",
+            ScheduleKind.DAILY: f"{minute} {hour} * * *",
+            ScheduleKind.WORKDAYS: f"{minute} {hour} * * 1-5",
+            ScheduleKind.WEEKLY: f"{minute} {hour} * * {self.on}",
+            ScheduleKind.MONTHLY: f"{minute} {hour} {self.day} * *",
+            ScheduleKind.CRON: self.cron,
+        }
+        return table[self.kind]
+
+
+class WindowSettings(Model):
+    """How far a run reads."""
+
+    first_run_days: Annotated[float, Field(gt=0, le=3660)] = 7
+    overlap_hours: Annotated[float, Field(ge=0, le=24 * 31)] = 24
+    pending_days: Annotated[
+        float, Field(ge=0, le=3660, description="how long empty, parked, rejected and failed records are read again")
+    ] = 90
+    full_sync_days: Annotated[float, Field(gt=0, le=3660, description="how far back a full sync reads")] = 730
+
+    @property
+    def pending(self) -> timedelta:
+        return timedelta(days=self.pending_days)
+
+
+class GuardLimit(Model):
+    """The run waits for a person when an operation exceeds ``count`` or ``share`` of the linked records."""
+
+    count: Annotated[int, Field(ge=0)] | None = None
+    share: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class Guard(Model):
+    create: GuardLimit = GuardLimit()
+    update: GuardLimit = GuardLimit()
+    delete: GuardLimit = GuardLimit(count=50, share=0.05)
+    wait_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 12
+
+
+class Side(Model):
+    """One end of a job."""
+
+    connection: Annotated[str, Field(min_length=1, description="id of an Airflow connection")]
+    options: dict[str, Any] = Field(default_factory=dict, description="settings of this object; see the reference")
+
+
+class Example(Model):
+    """A source record and what it must become; `cshub test` runs it offline.
+
+    ``becomes`` names the attributes that must have these values; ``rejected`` or ``skipped`` name the reason instead.
+    """
+
+    name: str
+    given: dict[str, Any]
+    becomes: dict[str, Any] | None = None
+    rejected: str | None = None
+    skipped: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_expectation(self) -> Example:
+        if sum(value is not None for value in (self.becomes, self.rejected, self.skipped)) != 1:
+            raise ValueError("give exactly one of becomes, rejected, skipped")
+        return self
+
+
+class JobMapping(Model):
+    """A job's own mapping; what it leaves out comes from the template."""
+
+    fields: list[FieldMap] | None = None
+    skip_when: list[SkipRule] | None = None
+
+
+class JobDefaults(Model):
+    """What a template sets for its jobs unless they say otherwise."""
+
+    schedule: Schedule = Schedule()
+    window: WindowSettings = WindowSettings()
+    source_options: dict[str, Any] = Field(default_factory=dict)
+    target_options: dict[str, Any] = Field(default_factory=dict)
+    at_most_daily: bool = Field(False, description="the source cannot serve more than one run a day")
+
+
+class MappingTemplate(Model):
+    """An integration type: two objects and how one becomes the other."""
+
+    version: Literal[1]
+    type: Slug
+    title: str
+    description: str = ""
+    source: ObjectRef
+    target: ObjectRef
+    fields: list[FieldMap] = Field(min_length=1)
+    skip_when: list[SkipRule] = Field(default_factory=list)
+    defaults: JobDefaults = JobDefaults()
+
+
+class Job(Model):
+    """One configured integration."""
+
+    version: Literal[1]
+    id: Slug
+    type: Slug
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    description: str = ""
+    enabled: bool = True
+    sync_after_saving: bool = True
+    source: Side
+    target: Side
+    pair: Slug | None = Field(None, description="jobs of both directions share one pair; the job's id by default")
+    allow_new_records: bool = Field(False, description="off: only records that exist already are kept up to date")
+    on_target_edit: TargetEdit = TargetEdit.OVERWRITE_WITHIN_24H
+    schedule: Schedule | None = None
+    window: WindowSettings | None = None
+    guard: Guard = Guard()
+    rejected_share_limit: Annotated[
+        float, Field(ge=0, le=1, description="the run stops before loading when more of its rows are rejected")
+    ] = 0.5
+    retries: Annotated[int, Field(ge=0, le=50)] = 5
+    tags: list[str] = Field(default_factory=list)
+    mapping: JobMapping | None = None
+    examples: list[Example] = Field(default_factory=list)
+
+
+class BoundJob(Model):
+    """A job together with its template: every setting decided."""
+
+    job: Job
+    template: MappingTemplate
+    digest: str
+
+    @property
+    def id(self) -> str:
+        return self.job.id
+
+    @property
+    def pair_name(self) -> str:
+        return self.job.pair or self.job.id
+
+    @property
+    def fields(self) -> list[FieldMap]:
+        own = self.job.mapping.fields if self.job.mapping else None
+        return own if own is not None else self.template.fields
+
+    @property
+    def skip_when(self) -> list[SkipRule]:
+        own = self.job.mapping.skip_when if self.job.mapping else None
+        return own if own is not None else self.template.skip_when
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.job.schedule or self.template.defaults.schedule
+
+    @property
+    def window(self) -> WindowSettings:
+        return self.job.window or self.template.defaults.window
+
+    @property
+    def source_options(self) -> dict[str, Any]:
+        return {**self.template.defaults.source_options, **self.job.source.options}
+
+    @property
+    def target_options(self) -> dict[str, Any]:
+        return {**self.template.defaults.target_options, **self.job.target.options}

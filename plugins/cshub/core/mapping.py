@@ -1,0 +1,192 @@
+"""Source records → target attributes: the mapping of a job, compiled once and applied to any number of records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cshub.core.errors import DataError
+from cshub.core.jobs import BoundJob, Condition, FieldMap, OnNull, Otherwise, SkipRule, Translation
+from cshub.core.objects import FieldSpec, Kind, ObjectSpec, Role
+from cshub.core.records import Origin, RejectEntry, SourceRecord
+from cshub.core.transforms import Step, Warned, parse_step
+from cshub.core.values import cast
+
+VALUE_LIMIT = 500  # characters of an offending value that are kept with its reason
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One compiled row: where the value comes from, what is done to it, what it becomes."""
+
+    target: FieldSpec
+    path: tuple[str, ...]
+    constant: Any
+    steps: Sequence[Step]
+    translate: Translation | None
+    on_null: OnNull
+    personal: bool
+
+    def value_of(self, body: Mapping[str, Any]) -> Any:
+        """Raw value in ``body``: :data:`ABSENT` when a member of the path is missing, None when it is null."""
+        if not self.path:
+            return self.constant
+        value: Any = body
+        for name in self.path:
+            if value is None:
+                return None
+            if not isinstance(value, Mapping) or name not in value:
+                return ABSENT
+            value = value[name]
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMapping:
+    """A job's mapping, ready to apply. ``version`` changes when the result for the same record may change."""
+
+    rows: Sequence[Row]
+    skip_when: Sequence[SkipRule]
+    target: ObjectSpec
+    version: str
+
+    @property
+    def attributes(self) -> dict[str, FieldSpec]:
+        return {row.target.name: row.target for row in self.rows}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        return {row.target.name: row.target.kind for row in self.rows}
+
+    @property
+    def personal(self) -> frozenset[str]:
+        return frozenset(row.target.name for row in self.rows if row.personal)
+
+    @property
+    def source_fields(self) -> frozenset[str]:
+        return frozenset(row.path[0] for row in self.rows if row.path)
+
+    def attribute_with(self, role: Role) -> str | None:
+        return next((row.target.name for row in self.rows if row.target.role is role), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRecord:
+    """One record in target attributes. An absent attribute is not in ``values``; a null one is None."""
+
+    source_key: str
+    origin: Origin
+    source_modified_at: str | None
+    values: Mapping[str, Any]
+    account_reference: str | None
+    skip_reason: str | None = None
+    warnings: Sequence[str] = field(default_factory=tuple)
+
+
+def compile_mapping(bound: BoundJob, target: ObjectSpec, *, version: str) -> CompiledMapping:
+    """The mapping of a job whose files were found valid. Raises :class:`DataError` for a transform that is unknown."""
+    rows = [_compile_row(item, target.fields[item.target]) for item in bound.fields]
+    return CompiledMapping(rows, bound.skip_when, target, version)
+
+
+def map_record(record: SourceRecord, origin: Origin, mapping: CompiledMapping) -> MappedRecord | list[RejectEntry]:
+    """The record in target attributes, or every reason why it cannot be.
+
+    ``record.body`` must not be None. Records that a skip rule matches carry their reason and no values.
+    """
+    body = record.body or {}
+    modified_at = record.modified_at.isoformat() if record.modified_at else None
+    for rule in mapping.skip_when:
+        if all(_holds(condition, body) for condition in rule.when):
+            return MappedRecord(record.key, origin, modified_at, {}, None, rule.reason)
+    values: dict[str, Any] = {}
+    warnings: list[str] = []
+    rejects: list[RejectEntry] = []
+    reference: str | None = None
+    for row in mapping.rows:
+        raw = row.value_of(body)
+        if raw is ABSENT:
+            continue
+        try:
+            value, warned = _convert(raw, row)
+        except DataError as error:
+            rejects.append(reject(record.key, row.target.name, str(error), value=raw))
+            continue
+        warnings.extend(warned)
+        if row.target.role is Role.ACCOUNT_KEY:
+            reference = value
+        elif row.target.role is not Role.RECORD_KEY:
+            values[row.target.name] = value
+    if rejects:
+        return rejects
+    return MappedRecord(record.key, origin, modified_at, values, reference, None, tuple(warnings))
+
+
+def reject(source_key: str, field_name: str, reason: str, *, value: Any, remedy: str = "") -> RejectEntry:
+    text = "" if value is None else str(value)
+    remedy = remedy or "Correct the record in the source, or the mapping of this attribute."
+    return RejectEntry(source_key, "map", field_name, reason, remedy, text[:VALUE_LIMIT])
+
+
+def _compile_row(item: FieldMap, spec: FieldSpec) -> Row:
+    path = tuple(item.source.split(".")) if item.source is not None else ()
+    steps = [parse_step(entry) for entry in item.transforms]
+    return Row(spec, path, item.constant, steps, item.translate, item.on_null, item.personal or spec.personal)
+
+
+def _convert(raw: Any, row: Row) -> tuple[Any, list[str]]:
+    value, warnings = raw, []
+    if value == "" and row.target.role is Role.ACCOUNT_KEY:
+        return None, []
+    for step in row.steps:
+        if value is None:
+            break
+        value = step.transform.apply(value, step.argument)
+        if isinstance(value, Warned):
+            warnings.append(value.warning)
+            value = value.value
+    if row.translate is not None and value is not None:
+        value = _translated(value, row.translate)
+    if row.target.kind in {Kind.EMAILS} and isinstance(value, list):
+        value, dropped = _addresses(value)
+        warnings.extend(["address_unreadable"] * dropped)
+    return cast(value, row.target.kind), warnings
+
+
+def _addresses(values: list[Any]) -> tuple[list[Any], int]:
+    kept = [value for value in values if isinstance(value, str) and "@" in value]
+    return kept, len(values) - len(kept)
+
+
+def _translated(value: Any, translation: Translation) -> Any:
+    key = str(value)
+    if key in translation.table:
+        return translation.table[key]
+    if translation.otherwise is Otherwise.KEEP:
+        return value
+    if translation.otherwise is Otherwise.NULL:
+        return None
+    raise DataError(f"{key[:80]!r} has no row in the translation table; known: {', '.join(translation.table)}")
+
+
+def _holds(condition: Condition, body: Mapping[str, Any]) -> bool:
+    value: Any = body
+    for name in condition.field.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    given = condition.model_fields_set
+    if "equals" in given:
+        return bool(value == condition.equals)
+    if "in_" in given:
+        return value in (condition.in_ or [])
+    if "less_than" in given:
+        return isinstance(value, (int, float)) and value < (condition.less_than or 0.0)
+    return (value in (None, "", [], {})) is condition.is_empty

@@ -1,0 +1,148 @@
+"""A plan as a frame: one row per record, lossless, countable, reviewable."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from cshub.core.diff import PlanRow, Rule
+from cshub.core.jobs import Guard, GuardLimit
+from cshub.core.records import Action, Change, LinkState, Operation, Origin
+
+TEXT_COLUMNS = (
+    "source_key",
+    "origin",
+    "action",
+    "rule",
+    "reason",
+    "account_id",
+    "target_key",
+    "target_modified_at",
+    "state",
+    "modified_at",
+)
+JSON_COLUMNS = ("target_extra", "values", "changes", "source_base", "target_base", "warnings")
+PLAN_COLUMNS = (*TEXT_COLUMNS, "link_version", *JSON_COLUMNS)
+
+
+def plan_frame(rows: Sequence[PlanRow]) -> pd.DataFrame:
+    """Columns :data:`PLAN_COLUMNS`: text, ``link_version`` Int64, and JSON text. Key: ``source_key``, unique."""
+    columns: dict[str, Any] = {
+        name: pd.array([_text(getattr(row, name)) for row in rows], dtype="str") for name in TEXT_COLUMNS
+    }
+    columns["link_version"] = pd.array([row.link_version for row in rows], dtype="Int64")
+    for name in JSON_COLUMNS:
+        columns[name] = pd.array([_json(getattr(row, name)) for row in rows], dtype="str")
+    return pd.DataFrame(columns, columns=list(PLAN_COLUMNS))
+
+
+def plan_rows(frame: pd.DataFrame) -> Iterator[PlanRow]:
+    """The inverse of :func:`plan_frame`."""
+    for cells in zip(*(frame[name].tolist() for name in PLAN_COLUMNS), strict=True):
+        row = {name: None if _is_null(cell) else cell for name, cell in zip(PLAN_COLUMNS, cells, strict=True)}
+        loaded = {name: orjson.loads(row[name]) if row[name] is not None else None for name in JSON_COLUMNS}
+        yield PlanRow(
+            source_key=row["source_key"],
+            origin=Origin(row["origin"]),
+            action=Action(row["action"]),
+            rule=Rule(row["rule"]),
+            reason=row["reason"] or "",
+            account_id=row["account_id"],
+            target_key=row["target_key"],
+            target_extra=loaded["target_extra"],
+            link_version=None if row["link_version"] is None else int(row["link_version"]),
+            values=loaded["values"],
+            changes=[Change(**item) for item in loaded["changes"]],
+            source_base=loaded["source_base"],
+            target_base=loaded["target_base"],
+            target_modified_at=row["target_modified_at"],
+            state=LinkState(row["state"]) if row["state"] else None,
+            modified_at=row["modified_at"],
+            warnings=loaded["warnings"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCounts:
+    """How many records a plan creates, updates, … and what applying it will cost."""
+
+    actions: Mapping[Action, int]
+    skipped: Mapping[str, int]
+
+    @property
+    def writes(self) -> int:
+        return sum(self.actions.get(action, 0) for action in (Action.CREATE, Action.UPDATE, Action.DELETE))
+
+    def as_dict(self) -> dict[str, int]:
+        return {action.value: self.actions.get(action, 0) for action in Action}
+
+
+def count_plan(rows: Iterable[PlanRow]) -> PlanCounts:
+    actions: Counter[Action] = Counter()
+    skipped: Counter[str] = Counter()
+    for row in rows:
+        actions[row.action] += 1
+        if row.action is Action.SKIP:
+            skipped[row.reason] += 1
+    return PlanCounts(dict(actions), dict(skipped))
+
+
+def plan_digest(rows: Iterable[PlanRow]) -> str:
+    """16 hex digits over all rows; any change of the plan changes it."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(orjson.dumps([_text(getattr(row, name)) for name in TEXT_COLUMNS]))
+        digest.update(
+            b"".join(_json(getattr(row, name)).encode() for name in JSON_COLUMNS if getattr(row, name) is not None)
+        )
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """An operation that exceeds the guard: how many, and the limit it passed."""
+
+    operation: Operation
+    planned: int
+    limit: int
+
+
+def excesses(counts: PlanCounts, guard: Guard, *, linked: int) -> list[Excess]:
+    """Operations of a plan that need a person's approval. ``linked``: records the pair has in step now."""
+    limits: Mapping[Operation, GuardLimit] = {
+        Operation.CREATE: guard.create,
+        Operation.UPDATE: guard.update,
+        Operation.DELETE: guard.delete,
+    }
+    found = []
+    for operation, limit in limits.items():
+        planned = counts.actions.get(Action(operation.value), 0)
+        allowed = _allowed(limit, linked)
+        if allowed is not None and planned > allowed:
+            found.append(Excess(operation, planned, allowed))
+    return found
+
+
+def _allowed(limit: GuardLimit, linked: int) -> int | None:
+    bounds = [] if limit.count is None else [limit.count]
+    if limit.share is not None:
+        bounds.append(int(limit.share * linked))
+    return min(bounds) if bounds else None
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _json(value: Any) -> Any:
+    return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _is_null(cell: Any) -> bool:
+    return cell is None or cell is pd.NA or (isinstance(cell, float) and cell != cell)

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
 
 from cshub.core.errors import Fault, JobFileError
 from cshub.core.jobs import BoundJob, Job, MappingTemplate

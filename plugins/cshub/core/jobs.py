@@ -1,8 +1,8 @@
 """Jobs and mappings as types: what a YAML file may say.
 
-A *mapping template* (``include/mappings/<type>.yaml``) defines an integration type; a *job* (``include/jobs/<id>.yaml``)
-is one configured integration of a type. :mod:`cshub.core.jobfile` turns text into these types,
-:mod:`cshub.core.validate` checks them against what the two systems say of their objects.
+A *mapping template* (``include/mappings/<type>.yaml``) defines an integration type; a *job*
+(``include/jobs/<id>.yaml``) is one configured integration of a type. :mod:`cshub.core.jobfile` turns
+text into these types, :mod:`cshub.core.validate` checks them against what the two systems say of their objects.
 """
 
 from __future__ import annotations

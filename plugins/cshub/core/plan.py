@@ -45,8 +45,12 @@ def plan_frame(rows: Sequence[PlanRow]) -> pd.DataFrame:
 def plan_rows(frame: pd.DataFrame) -> Iterator[PlanRow]:
     """The inverse of :func:`plan_frame`."""
     for cells in zip(*(frame[name].tolist() for name in PLAN_COLUMNS), strict=True):
-        row = {name: None if _is_null(cell) else cell for name, cell in zip(PLAN_COLUMNS, cells, strict=True)}
-        loaded = {name: orjson.loads(row[name]) if row[name] is not None else None for name in JSON_COLUMNS}
+        row: dict[str, Any] = {
+            name: None if _is_null(cell) else cell for name, cell in zip(PLAN_COLUMNS, cells, strict=True)
+        }
+        loaded: dict[str, Any] = {
+            name: orjson.loads(row[name]) if row[name] is not None else None for name in JSON_COLUMNS
+        }
         yield PlanRow(
             source_key=row["source_key"],
             origin=Origin(row["origin"]),

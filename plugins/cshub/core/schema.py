@@ -172,7 +172,7 @@ def _entries(cases: pd.DataFrame, judged: pd.DataFrame, mapping: CompiledMapping
     for column, check, index, value in zip(
         cases["column"], cases["check"], cases["index"], cases["failure_case"], strict=True
     ):
-        whole_row = column is None or column not in mapping.kinds or _MARK in str(check) and "neither " in str(check)
+        whole_row = column not in mapping.kinds or str(check).startswith("neither ")
         name = " / ".join(mapping.target.needs_one_of) if whole_row else str(column)
         seen.setdefault((int(index), name, str(check)), None if whole_row else value)
     by_row: dict[int, list[RejectEntry]] = defaultdict(list)

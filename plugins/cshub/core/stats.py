@@ -46,7 +46,7 @@ class RunStatistics:
     def __add__(self, other: RunStatistics) -> RunStatistics:
         counts = {name: getattr(self, name) + getattr(other, name) for name in COUNTS}
         tallies = {name: dict(Counter(getattr(self, name)) + Counter(getattr(other, name))) for name in TALLIES}
-        return RunStatistics(**counts, **tallies)
+        return RunStatistics.from_dict({**counts, **tallies})
 
     @property
     def skipped_total(self) -> int:

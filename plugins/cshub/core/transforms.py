@@ -20,7 +20,7 @@ CUT_MARKER = " … [cut]"
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """``apply(value, argument) -> value`` for values that are not null. ``argument``: its name, None if it takes none."""
+    """``apply(value, argument) -> value`` for values that are not null. ``argument``: its name, if it takes one."""
 
     name: str
     apply: Callable[[Any, Any], Any]

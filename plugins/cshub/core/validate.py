@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from croniter import croniter
 from pydantic import BaseModel, ValidationError
@@ -34,7 +35,7 @@ _CASTABLE: Mapping[Kind, frozenset[Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """Where a job's settings stand, so that a fault can name its line. ``own_mapping``: the rows are in the job file."""
+    """Where a job's settings stand, so that a fault names its line. ``own_mapping``: the rows are in the job file."""
 
     job_file: str
     job_lines: Lines
@@ -181,7 +182,7 @@ def _check_kinds(
                     index,
                     "transforms",
                     f"{step.transform.name} (transform {position + 1}) cannot take {_a(kind)}",
-                    f"It takes {', '.join(sorted(step.transform.takes))}; put another transform before it or remove it.",
+                    f"It takes {', '.join(sorted(step.transform.takes))}: put another one before it or remove it.",
                 )
             )
             return faults
@@ -323,7 +324,7 @@ def _runs_more_than_daily(bound: BoundJob) -> bool:
         return False
     times = croniter(schedule.cron, 0)
     moments = [times.get_next(float) for _ in range(40)]
-    return any(later - earlier < MIN_DAILY_S for earlier, later in zip(moments, moments[1:], strict=False))
+    return any(later - earlier < MIN_DAILY_S for earlier, later in pairwise(moments))
 
 
 def _source_field(row: FieldMap, source: ObjectSpec) -> FieldSpec | None:

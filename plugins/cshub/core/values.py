@@ -1,6 +1,7 @@
 """Single values: cast to a kind, normalised for comparison, fingerprinted.
 
-Cast values are what frames and plans carry (see :class:`~cshub.core.objects.Kind`); normalised values are only compared.
+Cast values are what frames and plans carry (see :class:`~cshub.core.objects.Kind`); normalised values are only
+compared.
 """
 
 from __future__ import annotations
@@ -144,7 +145,9 @@ def _listed(cast_one: Callable[[Any], str]) -> Callable[[Any], list[str]]:
 
 
 def _name_of(value: Any) -> str:
-    return {dict: "an object", list: "a list"}.get(type(value), f"{type(value).__name__} {str(value)[:40]!r}")
+    if isinstance(value, dict):
+        return "an object"
+    return "a list" if isinstance(value, list) else f"{type(value).__name__} {str(value)[:40]!r}"
 
 
 _CASTS: Mapping[Kind, Callable[[Any], Any]] = {

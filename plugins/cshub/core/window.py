@@ -12,7 +12,7 @@ from cshub.core.records import RunKind
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """``[start, end)`` in UTC. Raises :class:`WindowError` when a bound has no zone or the end is not after the start."""
+    """``[start, end)`` in UTC. Raises :class:`WindowError` for a bound without zone or an end not after the start."""
 
     start: datetime
     end: datetime

@@ -10,6 +10,7 @@
     ├── TransientError       the service or the network failed: the same call may succeed later
     │   ├── RateLimited      the service's budget is used up; carries when it resets
     │   ├── ServiceUnavailable    5xx, time-out, connection refused, dropped or endless answer
+    │   │   └── GatewayTimeout   504: the question was too large or the service too slow; ask for less
     │   └── ProtocolFault    an answer that is not what the API speaks: HTML, cut JSON, wrong shape
     │       └── ShortRead    fewer records than the service itself stated
     ├── PermanentError       the service refuses: a person must act
@@ -90,6 +91,10 @@ class RateLimited(TransientError):
 
 class ServiceUnavailable(TransientError):
     """5xx, time-out, refused, dropped or endless answer."""
+
+
+class GatewayTimeout(ServiceUnavailable):
+    """504: the service gave up on the question. A smaller one (a shorter window) may be answered."""
 
 
 class ProtocolFault(TransientError):

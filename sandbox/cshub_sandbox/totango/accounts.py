@@ -146,7 +146,7 @@ class Accounts:
 
     def scroll(self, query: Query, scroll_id: str | None) -> dict[str, Any]:
         """The next step of a scroll, or a new scroll over all matching accounts. ``offset`` has no effect."""
-        now = self._tenant.now()
+        now = self._tenant.clock.now()
         self._scrolls = {
             key: scroll for key, scroll in self._scrolls.items() if abs(now - scroll.used_at) <= SCROLL_LIFE
         }

@@ -16,6 +16,7 @@ from cshub_sandbox.totango.errors import bad_request
 FORM = "application/x-www-form-urlencoded"
 _TOLERATED = ("", "text/plain", "application/octet-stream")
 _PART = re.compile(r"\[([^\]]*)\]")
+_DEEPEST = 8
 _LATEST_MS = 253_402_300_799_999  # end of the year 9999
 
 
@@ -47,6 +48,8 @@ def parse_form(body: bytes) -> dict[str, Any]:
     for key, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
         name, bracket, rest = key.partition("[")
         path = [name, *_PART.findall(bracket + rest)] if name and bracket else [key]
+        if len(path) > _DEEPEST:
+            raise bad_request(f"Form key {key[:40]}… is nested more than {_DEEPEST} deep")
         node = tree
         for part, following in pairwise(path):
             child = node.setdefault(part or str(len(node)), {})

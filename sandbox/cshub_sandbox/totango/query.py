@@ -34,6 +34,7 @@ class Row(Protocol):
 Predicate = Callable[[Row], bool]
 NestedTerm = Callable[[Mapping[str, Any]], Predicate]
 
+_DEEPEST = 20
 _NAME_KEY = {
     "string": "term",
     "date": "term",
@@ -85,7 +86,7 @@ class Query:
     fields: Sequence[Mapping[str, Any]]
     count: int
     offset: int
-    sort_by: str | None
+    sort_by: str
     descending: bool
 
 
@@ -110,7 +111,7 @@ def parse_query(body: Mapping[str, Any], switches: TotangoSwitches, *, paging_re
         fields=_objects(query.get("fields", []), "fields"),
         count=_whole(query.get("count", MAX_COUNT), "count", low=1, high=MAX_COUNT),
         offset=_whole(query.get("offset", 0), "offset", low=0, high=10**9),
-        sort_by=query.get("sort_by"),
+        sort_by=str(query.get("sort_by") or ""),
         descending=str(query.get("sort_order", "ASC")).upper() == "DESC",
     )
 
@@ -147,10 +148,15 @@ def compile_terms(terms: Sequence[Mapping[str, Any]], vocabulary: Vocabulary, *,
     return lambda row: all(predicate(row) for predicate in predicates)
 
 
-def compile_term(term: Mapping[str, Any], vocabulary: Vocabulary, *, now: datetime) -> Predicate:
+def compile_term(term: Mapping[str, Any], vocabulary: Vocabulary, *, now: datetime, depth: int = 0) -> Predicate:
+    """One predicate of one term. Raises a 400 for a malformed term and a 501 for one that is not simulated."""
     kind = term.get("type")
     if kind == "or":
-        choices = [compile_term(choice, vocabulary, now=now) for choice in _objects(term.get("or"), "or")]
+        if depth == _DEEPEST:
+            raise bad_request(f"or terms are nested more than {_DEEPEST} deep")
+        choices = [
+            compile_term(choice, vocabulary, now=now, depth=depth + 1) for choice in _objects(term.get("or"), "or")
+        ]
         return lambda row: any(choice(row) for choice in choices)
     if isinstance(kind, str) and kind in vocabulary.nested:
         return vocabulary.nested[kind](term)
@@ -230,7 +236,7 @@ def date_bounds(term: Mapping[str, Any], *, now: datetime, upper: UpperBound) ->
 def _joker(word: Any, now: datetime) -> Bounds:
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = {"today": 0, "yesterday": 1}
-    if word not in days:
+    if not isinstance(word, str) or word not in days:
         raise bad_request(f"Unknown joker {word!r}; known: {', '.join(days)}")
     start = midnight - timedelta(days=days[word])
     low = int(start.timestamp() * 1000)

@@ -23,7 +23,7 @@ from cshub_sandbox.totango.people import search_contacts, search_team
 from cshub_sandbox.totango.query import parse_query
 from cshub_sandbox.totango.records import TeamUser
 from cshub_sandbox.totango.rendering import render_task
-from cshub_sandbox.totango.switches import HtmlBody, Region, TaskReply
+from cshub_sandbox.totango.switches import HtmlBody, Omitted, Region, TaskReply
 from cshub_sandbox.totango.tasks import Tasks
 from cshub_sandbox.totango.tenant import Tenant
 from cshub_sandbox.totango.tokens import Tokens, require_global_admin
@@ -45,10 +45,10 @@ class Access(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One admitted call: what was asked, by whom, and the ids found in its path."""
+    """One admitted call: what was asked, by whom (e-mail; "" for open calls), and the ids found in its path."""
 
     request: Request
-    user: TeamUser
+    actor: str
     ids: Sequence[str]
 
     def payload(self) -> Payload:
@@ -99,7 +99,7 @@ class Api:
                 raise not_simulated(f"{request.method} {request.path}")
             if route.access is Access.GLOBAL_ADMIN:
                 require_global_admin(user)
-            reply = _reply(route.handler(self, Call(request, user, ids)))
+            reply = _reply(route.handler(self, Call(request, user.email, ids)))
         except ApiError as error:
             reply = error.reply()
         reply = self._disguised(reply)
@@ -107,8 +107,8 @@ class Api:
 
     def _answer_uncounted(self, route: Route, request: Request, ids: Sequence[str]) -> Reply:
         try:
-            user = self._hub_user(request) if route.access is Access.HUB else next(iter(self.tenant.team.values()))
-            return _reply(route.handler(self, Call(request, user, ids)))
+            actor = self._hub_user(request).email if route.access is Access.HUB else ""
+            return _reply(route.handler(self, Call(request, actor, ids)))
         except ApiError as error:
             return error.reply()
 
@@ -139,13 +139,15 @@ def _number(text: str, what: str) -> int:
 
 
 def create_touchpoint(api: Api, call: Call) -> Any:
-    touchpoint = api.touchpoints.create(call.payload(), actor=call.user.email)
+    touchpoint = api.touchpoints.create(call.payload(), actor=call.actor)
     return {"note": {"id": touchpoint.note_id}}
 
 
 def update_touchpoint(api: Api, call: Call) -> Any:
+    clear = api.tenant.switches.put_omitted is Omitted.CLEAR
     note_id = _number(call.ids[0], "Touchpoint")
-    return {"note": {"id": api.touchpoints.update(note_id, call.payload(), actor=call.user.email).note_id}}
+    touchpoint = api.touchpoints.update(note_id, call.payload(), actor=call.actor, clear_omitted=clear)
+    return {"note": {"id": touchpoint.note_id}}
 
 
 def delete_touchpoint(api: Api, call: Call) -> Any:
@@ -183,7 +185,7 @@ def list_tags(api: Api, call: Call) -> Any:
 
 
 def create_task(api: Api, call: Call) -> Any:
-    task = api.tasks.create(call.payload(), actor=call.user.email)
+    task = api.tasks.create(call.payload(), actor=call.actor)
     return _task_reply(api, task.id, "Task created successfully")
 
 
@@ -195,7 +197,7 @@ def update_task(api: Api, call: Call) -> Any:
         raise bad_request("id is required")
     if in_body not in (None, in_path):
         raise bad_request("id differs from the one in the address")
-    task = api.tasks.update(in_path, payload, actor=call.user.email)
+    task = api.tasks.update(in_path, payload, actor=call.actor)
     return _task_reply(api, task.id, "Task updated successfully")
 
 
@@ -206,7 +208,7 @@ def _task_reply(api: Api, task_id: int, message: str) -> Any:
 
 
 def delete_task(api: Api, call: Call) -> Any:
-    api.tasks.delete(_number(call.ids[0], "Task"), actor=call.user.email)
+    api.tasks.delete(_number(call.ids[0], "Task"), actor=call.actor)
     return {"success": True}
 
 

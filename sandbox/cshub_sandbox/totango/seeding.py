@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import Random
+from uuid import UUID
 
 from cshub_sandbox.kernel import Clock
 from cshub_sandbox.totango.catalogues import Catalogues
@@ -93,16 +94,14 @@ def add_world_account(tenant: Tenant, account: WorldAccount, *, created_ms: int)
 
 
 def _contact(account_id: str, person: Person, position: int, now_ms: int) -> Contact:
-    """The user id is the e-mail as typed; for some it is the e-mail in lower case or a key of their own."""
-    user_id = person.email
-    if position % 4 == 2:
-        user_id = person.email.lower()
-    elif position % 7 == 6:
-        user_id = f"user-{person.last_name.lower()}-{position}"
+    """A contact as somebody once entered it: one with capitals in the e-mail, one under a user id of its own."""
+    name, _, domain = person.email.partition("@")
+    email = f"{name.title()}@{domain}" if position % 5 == 3 else person.email
+    user_id = f"user-{person.last_name.lower()}-{position}" if position % 5 == 4 else email
     return Contact(
         user_id=user_id,
         account_id=account_id,
-        email=person.email,
+        email=email,
         first_name=person.first_name,
         last_name=person.last_name,
         title=person.title,
@@ -116,7 +115,7 @@ def _team(world: World, rng: Random) -> list[TeamUser]:
     users = [
         TeamUser(
             email=member.person.email,
-            uuid=f"{rng.getrandbits(128):032x}",
+            uuid=str(UUID(int=rng.getrandbits(128), version=4)),
             first_name=member.person.first_name,
             last_name=member.person.last_name,
             status=UserStatus(member.totango_status),
@@ -130,7 +129,7 @@ def _team(world: World, rng: Random) -> list[TeamUser]:
         if user.status is UserStatus.ACTIVE:
             users[position] = replace(user, role=Role.GLOBAL_ADMIN)
             return users
-    admin = TeamUser("admin@vendor.example", "0" * 32, "Ada", "Admin", UserStatus.ACTIVE, Role.GLOBAL_ADMIN, "")
+    admin = TeamUser("admin@vendor.example", str(UUID(int=0)), "Ada", "Admin", UserStatus.ACTIVE, Role.GLOBAL_ADMIN, "")
     return [*users, admin]
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
-from threading import RLock
 from typing import Any
 
 from cshub_sandbox.kernel import Clock, Reply, Request
 from cshub_sandbox.totango.actions import Actions
-from cshub_sandbox.totango.records import Role
 from cshub_sandbox.totango.routes import SERVICE_ID, Api
 from cshub_sandbox.totango.seeding import seed_tenant
 from cshub_sandbox.totango.state import describe
@@ -31,14 +29,18 @@ class TotangoService:
 
     def __init__(self, world: World, clock: Clock, *, seed: int = 0, switches: TotangoSwitches | None = None) -> None:
         self.switches = switches or TotangoSwitches()
-        self._lock = RLock()
         self._tenant = seed_tenant(world, clock, self.switches, seed=seed)
         self._tokens = Tokens(self._tenant, Random(f"tokens:{world.seed}:{seed}"))
-        admin = next(user for user in self._tenant.team.values() if user.role is Role.GLOBAL_ADMIN)
+        admin = self._tenant.admin()
         for region in Region:
             self._tokens.issue(admin.email, TOKEN_NAME, region=region)
         self._api = Api(self._tenant, self._tokens)
         self._actions = Actions(self._tenant, self._tokens, world)
+
+    @property
+    def action_names(self) -> Sequence[str]:
+        """What ``act`` can do."""
+        return self._actions.names
 
     @property
     def token(self) -> str:
@@ -51,20 +53,17 @@ class TotangoService:
         return next(token.text for token in tokens if token.name == TOKEN_NAME and token.region is region)
 
     def handle(self, request: Request) -> Reply:
-        with self._lock:
-            return self._api.answer(request)
+        return self._api.answer(request)
 
     def state(self) -> dict[str, Any]:
         """Everything held, as JSON-ready values; keys are listed in ``describe``."""
-        with self._lock:
-            self._api.hub.settle()
-            return describe(self._tenant)
+        self._api.hub.settle()
+        return describe(self._tenant)
 
     def act(self, action: str, arguments: Mapping[str, Any]) -> Any:
         """An edit in the product's pages.
 
         Raises ``KeyError`` for an unknown action or record and ``ValueError`` for bad arguments.
         """
-        with self._lock:
-            self._api.hub.settle()
-            return self._actions.do(action, arguments)
+        self._api.hub.settle()
+        return self._actions.do(action, arguments)

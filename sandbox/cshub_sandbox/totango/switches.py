@@ -5,9 +5,7 @@ The defaults are the likeliest behaviour; the other values let a client prove th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -142,9 +140,3 @@ class TotangoSwitches(BaseModel):
     task_reply: TaskReply = Field(TaskReply.JSON, description="Reply to a task create or update: JSON or plain text.")
     ingestion_lag_s: float = Field(5.0, ge=0, description="Seconds until an account sent to the ingestion hub exists.")
     clock_skew_s: float = Field(0.0, description="Seconds by which the service's clock is ahead of the world's.")
-
-    def change(self, changes: Mapping[str, Any]) -> None:
-        """Set several switches at once, or none when any name or value is wrong (``ValueError``)."""
-        checked = TotangoSwitches.model_validate({**self.model_dump(), **changes})
-        for name in changes:
-            setattr(self, name, getattr(checked, name))

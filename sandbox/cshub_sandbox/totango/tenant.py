@@ -11,7 +11,7 @@ from uuid import UUID
 from cshub_sandbox.kernel import Clock
 from cshub_sandbox.totango.catalogues import Catalogues
 from cshub_sandbox.totango.events import EventLog, SearchIndex
-from cshub_sandbox.totango.records import Account, Contact, Event, Task, TeamUser, Touchpoint
+from cshub_sandbox.totango.records import Account, Contact, Event, Role, Task, TeamUser, Touchpoint
 from cshub_sandbox.totango.switches import TotangoSwitches
 
 FOREIGN_KEYS = ("salesforce_key", "billing_key")  # names of the tenant's foreign-key attributes
@@ -83,6 +83,23 @@ class Tenant:
     def user(self, key: str | None) -> TeamUser | None:
         """The team member with this e-mail (any case), or None."""
         return None if key is None else self.team.get(key.strip().lower())
+
+    def member(self, email: str) -> TeamUser:
+        """The team member with this e-mail. Raises ``KeyError``."""
+        user = self.user(email)
+        if user is None:
+            raise KeyError(f"No team member {email!r}")
+        return user
+
+    def admin(self) -> TeamUser:
+        """The first global admin."""
+        return next(user for user in self.team.values() if user.role is Role.GLOBAL_ADMIN)
+
+    def account(self, account_id: str) -> Account:
+        """Raises ``KeyError`` for an id that is not there."""
+        if account_id not in self.accounts:
+            raise KeyError(f"No account {account_id!r}")
+        return self.accounts[account_id]
 
     def all_contacts(self) -> Iterator[Contact]:
         return (contact for contacts in self.contacts.values() for contact in contacts.values())

@@ -34,9 +34,7 @@ class Tokens:
 
     def issue(self, owner: str, name: str, *, region: Region, life: timedelta | None = None) -> AccessToken:
         """A new token of a team member. Raises ``KeyError`` when there is no such member."""
-        user = self._tenant.user(owner)
-        if user is None:
-            raise KeyError(f"No team member {owner!r}")
+        user = self._tenant.member(owner)
         token = AccessToken(
             text=f"{self._rng.getrandbits(160):040x}{user.email}",
             name=name,

@@ -11,7 +11,7 @@ from typing import Any
 from cshub_sandbox.totango.bodies import Payload
 from cshub_sandbox.totango.errors import bad_request, not_found
 from cshub_sandbox.totango.records import Event, EventType, Origin, Touchpoint
-from cshub_sandbox.totango.switches import ExternalIdOnWrite, Omitted, TooLong, Unknown
+from cshub_sandbox.totango.switches import ExternalIdOnWrite, TooLong, Unknown
 from cshub_sandbox.totango.tenant import Tenant
 
 CONTENT_LIMIT = 12_000  # characters, from the vendor's touchpoint API page
@@ -84,8 +84,10 @@ class Touchpoints:
         self.store(touchpoint)
         return touchpoint
 
-    def update(self, note_id: int, payload: Payload, *, actor: str) -> Touchpoint:
+    def update(self, note_id: int, payload: Payload, *, actor: str, clear_omitted: bool = False) -> Touchpoint:
         """Change fields of one note: same ids, edit trail set. The author never changes.
+
+        Fields left out stay as they are, or turn empty with ``clear_omitted``.
 
         Raises 404 when the note, or the pair of note and event id, does not exist; 400 when the account would change.
         """
@@ -94,14 +96,17 @@ class Touchpoints:
             raise bad_request("note_id differs from the one in the address")
         if payload.text("account_id") not in (None, old.account_id):
             raise bad_request("A touchpoint cannot move to another account")
-        changes = self._changes(payload, old)
+        changes = self._changes(payload, old, clear_omitted)
         now = self._tenant.now_ms()
         touchpoint = replace(old, **changes, last_edit_ms=now, last_edit_user=actor)
         self.store(touchpoint)
         return touchpoint
 
-    def delete(self, note_id: int, event_id: str) -> Touchpoint:
-        """Remove a note from both reads. Raises 404, and removes nothing, when the two ids are no pair."""
+    def delete(self, note_id: int, event_id: str | None) -> Touchpoint:
+        """Remove a note from both reads. Raises 404, and removes nothing, when the two ids are no pair.
+
+        ``event_id`` None is for the product's own pages, which know what they show.
+        """
         touchpoint = self._pair(note_id, event_id)
         del self._tenant.touchpoints[note_id]
         self._tenant.deleted_touchpoints.append(touchpoint)
@@ -118,8 +123,7 @@ class Touchpoints:
             raise not_found("Touchpoint not found")
         return touchpoint
 
-    def _changes(self, payload: Payload, old: Touchpoint) -> dict[str, Any]:
-        clear = self._tenant.switches.put_omitted is Omitted.CLEAR
+    def _changes(self, payload: Payload, old: Touchpoint, clear: bool) -> dict[str, Any]:
         changes: dict[str, Any] = {}
         if "subject" in payload or clear:
             changes["subject"] = payload.text("subject")

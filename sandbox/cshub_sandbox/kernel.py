@@ -113,7 +113,11 @@ class SandboxClock:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One call as the service received it. The token appears only as a short digest."""
+    """One call as the service received it. The token appears only as a short digest.
+
+    ``status`` is what the caller was told (0 when the call got no further than the door); ``committed`` is False when
+    a fault kept the call from the service; ``write`` tells calls that change something from those that only read.
+    """
 
     service: str
     method: str
@@ -125,3 +129,5 @@ class LogEntry:
     body: Any
     fault: str | None
     limiter: Mapping[str, int] | None
+    committed: bool = True
+    write: bool = False

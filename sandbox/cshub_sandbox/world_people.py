@@ -51,7 +51,10 @@ def meeting_owners(members: list[TeamMember]) -> list[TeamMember]:
     return [
         member
         for member in members
-        if member.chorus_user_id and member.chorus_active and member.chorus_license == "RECORDER" and member.totango_status
+        if member.chorus_user_id
+        and member.chorus_active
+        and member.chorus_license == "RECORDER"
+        and member.totango_status
     ]
 
 

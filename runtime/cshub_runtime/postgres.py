@@ -97,6 +97,7 @@ class EmbeddedPostgres:
         if process is not None:
             process.wait()
         if self._sockets is not None:
+            stop_leftover(self.data_dir)
             leave(self.data_dir)
             self._sockets = None
 
@@ -110,14 +111,22 @@ class EmbeddedPostgres:
             raise PostgresUnavailable("The embedded PostgreSQL is not running; call start() first.")
         return f"postgresql+psycopg2://{SUPERUSER}@/{database}?host={quote(str(self._sockets))}"
 
-    def create_database(self, name: str) -> str:
-        """Create `name` (lower case letters, digits, underscores) unless it exists; returns its SQLAlchemy url."""
-        quoted = _identifier(name)
-        with self._admin() as connection:
-            known = connection.execute(text("select 1 from pg_database where datname = :name"), {"name": name}).scalar()
-            if not known:
-                connection.execute(text(f"create database {quoted}"))
+    def create_database(self, name: str, *, template: str = "template1") -> str:
+        """Create `name` (lower case letters, digits, underscores) unless it exists; returns its SQLAlchemy url.
+
+        A new database is a copy of `template`, which nobody may be connected to.
+        """
+        statement = f"create database {_identifier(name)} template {_identifier(template)}"
+        if not self.has_database(name):
+            with self._admin() as connection:
+                connection.execute(text(statement))
         return self.url(name)
+
+    def has_database(self, name: str) -> bool:
+        """Whether a database of that name exists."""
+        with self._admin() as connection:
+            found = connection.execute(text("select 1 from pg_database where datname = :name"), {"name": name})
+            return found.scalar() is not None
 
     def drop_database(self, name: str) -> None:
         """Drop `name` if it exists, ending the connections to it."""

@@ -107,7 +107,7 @@ class Place:
         """
         installed = installed_programs()
         _create_private(data_dir, account)
-        near = account.reaches(data_dir)
+        near = account.reaches(data_dir.parent)
         programs_near = account.reaches(installed)
         fits = len(os.fsencode(data_dir / SOCKET_NAME)) <= SOCKET_PATH_LIMIT and _PLAIN.fullmatch(str(data_dir))
         if near and programs_near and fits:

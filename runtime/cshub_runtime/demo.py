@@ -1,0 +1,225 @@
+"""`make demo`: the sandbox, Airflow and the first syncs, in one terminal, until Ctrl-C."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import requests
+from rich.console import Console
+
+from cshub_runtime.ports import NoFreePort
+from cshub_runtime.postgres_place import PostgresUnavailable
+from cshub_runtime.rest import AirflowRest, RestError, RunState, StoredConnection
+from cshub_runtime.run_report import STATISTICS_TASK, RunReport, progress_line, statistics_table
+from cshub_runtime.sandbox_process import SandboxAddresses, SandboxFailure, SandboxProcess
+from cshub_runtime.settings import MARKER, Login
+from cshub_runtime.story import ACTS, Act
+from cshub_runtime.supervisor import PROJECT, LocalAirflow, RuntimeFailure
+
+LOGIN = Login("admin", "cshub-demo")
+TASK_ORDER = ("extract", "map", "diff", "approve", "load")
+RUN_LIMIT_S = 600.0
+READ_LIMIT_S = 90.0
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+FAILURES = (RuntimeFailure, SandboxFailure, PostgresUnavailable, NoFreePort, RestError, requests.RequestException)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """What the command line asks for. `port` is where to begin looking for a free one."""
+
+    home: Path = PROJECT / ".demo"
+    port: int = 8080
+    timezone: str = "UTC"
+    seed: int = 7
+    once: bool = False
+    keep_data: bool = False
+    sandbox_arguments: Sequence[str] = field(default=())
+
+
+class Demo:
+    """One performance of the demo, on one terminal. Everything it starts is stopped when `perform` returns."""
+
+    def __init__(self, options: DemoOptions, console: Console, acts: Sequence[Act] = ACTS) -> None:
+        self._options = options
+        self._console = console
+        self._acts = acts
+        self._began = time.monotonic()
+
+    def perform(self) -> int:
+        """Run the demo; returns the exit status: 0 when all syncs were green, 1 when not, 130 after Ctrl-C."""
+        previous = {number: signal.signal(number, _interrupt) for number in ENDINGS}
+        try:
+            with ExitStack() as running:
+                running.callback(self._announce_stop)
+                return self._perform(running)
+        except KeyboardInterrupt:
+            return 130
+        except FAILURES as error:
+            self._console.print(f"The demo cannot go on: {error}", style="red", markup=False)
+            self._console.print(f"Logs: {self._options.home / 'logs'}", markup=False)
+            return 1
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _perform(self, running: ExitStack) -> int:
+        home = self._options.home
+        airflow = LocalAirflow(
+            home,
+            logins=(LOGIN,),
+            port=self._options.port,
+            timezone=self._options.timezone,
+            fresh=not self._options.keep_data,
+            progress=self._say,
+        )
+        airflow.claim()
+        running.callback(airflow.stop)
+        if not self._options.keep_data:
+            for leftover in ("staging", "logs"):
+                shutil.rmtree(home / leftover, ignore_errors=True)
+        self._say("Starting the sandbox of the three services")
+        sandbox = running.enter_context(
+            SandboxProcess(
+                ["--seed", str(self._options.seed), *self._options.sandbox_arguments],
+                environment={**os.environ, MARKER: str(home)},
+                log_path=home / "logs" / "sandbox.log",
+            )
+        )
+        running.callback(airflow.stop)  # before the sandbox, which its tasks talk to
+        airflow.start()
+        for connection in connections(sandbox.addresses):
+            airflow.rest.store_connection(connection)
+        reports = self._syncs(airflow.rest, sandbox.addresses)
+        self._console.print(statistics_table(reports))
+        succeeded = all(report.succeeded for report in reports)
+        self._where_to_look(airflow, sandbox.addresses)
+        if not self._options.once:
+            self._stay(airflow)
+        return 0 if succeeded else 1
+
+    def _syncs(self, rest: AirflowRest, addresses: SandboxAddresses) -> list[RunReport]:
+        self._say("Waiting for Airflow to read the DAGs")
+        jobs = self._read_jobs(rest)
+        reports = self._sync_all(rest, jobs, "first")
+        if self._acts:
+            for act in self._acts:
+                self._say(f"Meanwhile: {act.announcement}")
+                act.perform(addresses)
+            reports += self._sync_all(rest, jobs, "second")
+        return reports
+
+    def _read_jobs(self, rest: AirflowRest) -> list[str]:
+        deadline = time.monotonic() + READ_LIMIT_S
+        expected = {path.stem for path in (PROJECT / "include" / "jobs").glob("*.yaml")}
+        while not (jobs := rest.dag_ids()) or not expected <= set(jobs):
+            if time.monotonic() > deadline:
+                reasons = "\n".join(rest.import_errors()) or "no DAG file was refused"
+                raise RuntimeFailure(f"Airflow has not read the DAGs of {sorted(expected)}: {reasons}")
+            time.sleep(0.3)
+        return [job for job in jobs if job in expected]
+
+    def _sync_all(self, rest: AirflowRest, jobs: Sequence[str], round_name: str) -> list[RunReport]:
+        started = {job: rest.trigger(job) for job in jobs}
+        for job in jobs:
+            self._say(f"Syncing {job}, {round_name} time")
+            rest.unpause(job)
+        lines: dict[str, str] = {}
+        reports: dict[str, RunReport] = {}
+        deadline = time.monotonic() + RUN_LIMIT_S
+        while len(reports) < len(jobs):
+            if time.monotonic() > deadline:
+                unfinished = ", ".join(sorted(set(jobs) - set(reports)))
+                raise RuntimeFailure(f"Not ended after {RUN_LIMIT_S:.0f} s: {unfinished}")
+            for job in jobs:
+                if job in reports:
+                    continue
+                line = progress_line(job, rest.task_states(job, started[job]), TASK_ORDER)
+                if line != lines.get(job):
+                    lines[job] = line
+                    self._say(line)
+                if rest.run_state(job, started[job]).finished:
+                    reports[job] = self._report(rest, job, started[job], f"{job}\n{round_name} sync")
+            time.sleep(0.5)
+        for job in jobs:
+            self._await_quiet(rest, job)
+        return [reports[job] for job in jobs]
+
+    def _report(self, rest: AirflowRest, job: str, run_id: str, title: str) -> RunReport:
+        run = rest.run(job, run_id)
+        succeeded = RunState(run["state"]) is RunState.SUCCESS
+        if not succeeded:
+            self._explain_failure(rest, job, run_id)
+        report = rest.xcom(job, run_id, STATISTICS_TASK)
+        return RunReport.of(title, succeeded=succeeded, seconds=_seconds(run), report=report)
+
+    def _explain_failure(self, rest: AirflowRest, job: str, run_id: str) -> None:
+        for task, state in rest.task_states(job, run_id).items():
+            if state == RunState.FAILED:
+                log = rest.task_log(job, run_id, task).strip().splitlines()[-25:]
+                self._console.print(f"{job}: the task {task} failed; the end of its log:", style="red")
+                self._console.print("\n".join(log), markup=False, highlight=False)
+
+    def _await_quiet(self, rest: AirflowRest, job: str) -> None:
+        """Wait for the run that the schedule itself starts when a DAG is switched on."""
+        deadline = time.monotonic() + RUN_LIMIT_S
+        while any(not RunState(run["state"]).finished for run in rest.runs(job)) and time.monotonic() < deadline:
+            time.sleep(0.5)
+
+    def _stay(self, airflow: LocalAirflow) -> None:
+        self._console.print("Stays up until Ctrl-C.")
+        while airflow.components.failure is None:
+            time.sleep(0.5)
+        raise RuntimeFailure(airflow.components.failure)
+
+    def _where_to_look(self, airflow: LocalAirflow, addresses: SandboxAddresses) -> None:
+        self._console.print(
+            f"Airflow:  {airflow.base_url}   user [bold]{LOGIN.name}[/]   password [bold]{LOGIN.password}[/]"
+        )
+        for name, service in addresses.services.items():
+            self._console.print(
+                f"{name.capitalize()} (simulated):  {service.url}   token {service.token}", highlight=False
+            )
+        self._console.print(f"What the services hold and were asked:  {addresses.control_url}/state/totango and /log")
+        self._console.print(f"Logs:  {self._options.home / 'logs'}", highlight=False)
+
+    def _announce_stop(self) -> None:
+        self._say("Stopped")
+
+    def _say(self, line: str) -> None:
+        passed = time.monotonic() - self._began
+        self._console.print(f"{passed:6.1f} s  {line}", markup=False, highlight=False)
+
+
+def connections(addresses: SandboxAddresses) -> list[StoredConnection]:
+    """The connections the demo's jobs name, one per simulated service."""
+    return [
+        StoredConnection(
+            connection_id=f"{name}_default",
+            conn_type=name,
+            host=service.url,
+            password=service.token,
+            description="The demo's sandbox; its address changes with each start",
+        )
+        for name, service in addresses.services.items()
+    ]
+
+
+def _seconds(run: dict[str, Any]) -> float:
+    if not run.get("start_date") or not run.get("end_date"):
+        return 0.0
+    return (datetime.fromisoformat(run["end_date"]) - datetime.fromisoformat(run["start_date"])).total_seconds()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -1,0 +1,124 @@
+"""Starting, watching and ending the programs of a local runtime, so that none is ever left behind."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from cshub_runtime.settings import MARKER
+
+
+class Component:
+    """One long-running program in a session of its own, writing to one log file.
+
+    Constructing starts nothing. `end` asks politely and kills the whole session when `patience_s` have passed.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log_path: Path) -> None:
+        self.name = name
+        self.log_path = log_path
+        self.starts = 0
+        self._asked = False
+        self._command = list(command)
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, also after the program has ended; None before the first start."""
+        return self._process.pid if self._process else None
+
+    @property
+    def exit_status(self) -> int | None:
+        """Exit status of the ended program; None while it runs or before it was started."""
+        return self._process.poll() if self._process else None
+
+    def start(self) -> None:
+        """Start the program; what is left of an earlier start of it is killed first."""
+        self._kill_session()
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.starts += 1
+        self._asked = False
+
+    def alive(self) -> bool:
+        """Whether the program is running."""
+        return self._process is not None and self._process.poll() is None
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the program, if it runs, without waiting; a second call does nothing."""
+        if self._process is not None and self._process.poll() is None and not self._asked:
+            self._asked = True
+            self._process.terminate()
+
+    def end(self, patience_s: float) -> None:
+        """End the program and everything in its session."""
+        self.ask_to_end()
+        if self._process is not None:
+            try:
+                self._process.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._kill_session()
+
+    def log_tail(self, characters: int = 2000) -> str:
+        """The end of the log file; empty when there is none."""
+        if not self.log_path.exists():
+            return ""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")[-characters:]
+
+    def _kill_session(self) -> None:
+        if self._process is None:
+            return
+        self._process.poll()
+        for process in psutil.process_iter():
+            try:
+                if process.pid != self._process.pid and os.getsid(process.pid) == self._process.pid:
+                    process.kill()
+            except (ProcessLookupError, PermissionError, psutil.Error):
+                continue
+
+
+def marked(home: Path) -> list[psutil.Process]:
+    """Every living process that belongs to the local runtime in `home`, whoever its parent is now."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARKER) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def end_marked(home: Path, patience_s: float = 5.0) -> int:
+    """End every process that belongs to the local runtime in `home`; returns how many there were.
+
+    Looks again until none is found, because a process may start another one while it is being ended.
+    """
+    ended: set[int] = set()
+    request = signal.SIGTERM
+    deadline = time.monotonic() + patience_s + 10
+    while (left := marked(home)) and time.monotonic() < deadline:
+        for process in left:
+            ended.add(process.pid)
+            try:
+                process.send_signal(request)
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(left, timeout=patience_s if request is signal.SIGTERM else 1)
+        request = signal.SIGKILL
+    return len(ended)

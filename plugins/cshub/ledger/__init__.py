@@ -1,0 +1,18 @@
+"""What cshub remembers: links between records, writes under way, runs, the audit, and the shared budgets of calls."""
+
+from cshub.ledger.ledger import Ledger
+from cshub.ledger.quota import SharedQuota, quota_name
+from cshub.ledger.rows import DecisionRow, Fence, PlanRow, RejectRow, RunRow
+from cshub.ledger.settings import ledger_url
+
+__all__ = [
+    "DecisionRow",
+    "Fence",
+    "Ledger",
+    "PlanRow",
+    "RejectRow",
+    "RunRow",
+    "SharedQuota",
+    "ledger_url",
+    "quota_name",
+]

@@ -90,18 +90,18 @@ def _parser() -> argparse.ArgumentParser:
     size = WorldSize()
     parser.add_argument("--seed", type=int, default=size.seed, help="same seed, same world (default %(default)s)")
     parser.add_argument(
-        "--accounts", type=int, default=size.accounts, help="customers, 8 or more (default %(default)s)"
+        "--accounts", type=int, default=size.accounts, help="customers, at least 8 (default %(default)s)"
     )
     parser.add_argument(
-        "--meetings", type=int, default=size.meetings, help="meetings of 120 days (default %(default)s)"
+        "--meetings", type=int, default=size.meetings, help="meetings in 120 days (default %(default)s)"
     )
     for name in ("chorus", "totango", "salesforce", "control"):
         default = None if name == "salesforce" else 0
         parser.add_argument(
-            f"--{name}-port", type=_port, default=default, metavar="P", help="0 = any free port (default)"
+            f"--{name}-port", type=_port, default=default, metavar="P", help="0, the default, = any free"
         )
     parser.add_argument(
-        "--now", type=_moment, metavar="TIME", help="start the world's clock here, for example 2026-11-20T12:00:00Z"
+        "--now", type=_moment, metavar="TIME", help="when the world's clock starts (ISO 8601 with zone; default: now)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON line with addresses and tokens when ready")
     return parser

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from .faults import MEANINGS, FaultRule
 from .kernel import LogEntry, Reply, Request
-from .sandbox import Sandbox, WorldSize
+from .sandbox import Sandbox
 
 LONGEST_MOVE_S = 10 * 365 * 86_400.0
 
@@ -130,13 +130,16 @@ class Control:
     def _reset(self, request: Request) -> Any:
         body = _object(request, {"seed", "accounts", "meetings", "cases", "now"})
         size = self._sandbox.size
-        for name in ("seed", "accounts", "meetings"):
-            if name in body:
-                size = replace(size, **{name: _whole(body[name], name)})
-        if "cases" in body:
-            if not isinstance(body["cases"], bool):
-                raise Unacceptable("cases must be true or false", field="cases")
-            size = replace(size, cases=body["cases"])
+        cases = body.get("cases", size.cases)
+        if not isinstance(cases, bool):
+            raise Unacceptable("cases must be true or false", field="cases")
+        size = replace(
+            size,
+            seed=_whole(body.get("seed", size.seed), "seed"),
+            accounts=_whole(body.get("accounts", size.accounts), "accounts"),
+            meetings=_whole(body.get("meetings", size.meetings), "meetings"),
+            cases=cases,
+        )
         try:
             self._sandbox.reset(size, now=_moment(body["now"], "now") if "now" in body else None)
         except ValueError as problem:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from aiohttp import StreamReader, web
@@ -67,7 +67,7 @@ class SandboxServer:
         self.urls[name] = f"http://{address[0]}:{address[1]}"
 
 
-def _handler(handle: Handle) -> Callable[[web.BaseRequest], object]:
+def _handler(handle: Handle) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     async def answer(raw: web.BaseRequest) -> web.StreamResponse:
         outcome = handle(await _read(raw))
         if outcome.transport is None:
@@ -80,7 +80,7 @@ def _handler(handle: Handle) -> Callable[[web.BaseRequest], object]:
 def _make_request(
     message: RawRequestMessage,
     payload: StreamReader,
-    protocol: web.RequestHandler[web.BaseRequest],
+    protocol: web.RequestHandler,
     writer: AbstractStreamWriter,
     task: asyncio.Task[None],
 ) -> web.BaseRequest:

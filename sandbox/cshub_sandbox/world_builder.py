@@ -18,13 +18,13 @@ RECENT = timedelta(days=7)
 RECENT_SHARE = 0.325
 FUTURE_SHARE = 0.02
 SETTLED = timedelta(hours=2, minutes=30)  # an ordinary meeting that began this long ago has its summary
-OLD_KINDS = (
-    (MeetingKind.RECORDED, 88),
-    (MeetingKind.CALL, 5),
-    (MeetingKind.UNRECORDED, 3),
-    (MeetingKind.NO_SHOW, 2),
-    (MeetingKind.EMAIL, 2),
-)
+OLD_KINDS = {
+    MeetingKind.RECORDED: 88,
+    MeetingKind.CALL: 5,
+    MeetingKind.UNRECORDED: 3,
+    MeetingKind.NO_SHOW: 2,
+    MeetingKind.EMAIL: 2,
+}
 LATE_SOON = (timedelta(seconds=45), timedelta(minutes=3), timedelta(minutes=6), timedelta(minutes=12))
 LATE_WEEKS = (timedelta(days=2), timedelta(days=11), timedelta(days=24))
 
@@ -131,8 +131,7 @@ class _Maker:
     def old(self) -> Meeting:
         now = self.world.now
         meeting = self.ordinary(self.slot(now - HISTORY, now - RECENT - timedelta(hours=2)))
-        kinds, weights = zip(*OLD_KINDS, strict=True)
-        become(meeting, self.rng.choices(kinds, weights)[0])
+        become(meeting, self.rng.choices(list(OLD_KINDS), list(OLD_KINDS.values()))[0])
         meeting.private = self.rng.random() < 0.02
         if meeting.kind is MeetingKind.RECORDED and self.rng.random() < 0.01:
             never(meeting)

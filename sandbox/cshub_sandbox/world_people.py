@@ -23,7 +23,7 @@ THEIR_TITLES = ("Head of Operations", "IT Manager", "Support Lead", "VP Customer
 def build_members(rng: Random, fake: Faker, *, accounts: int, now: datetime) -> list[TeamMember]:
     """Our own people. The last four are the special ones: Totango only, listener, gone, and unknown to Totango."""
     count = max(SMALLEST_TEAM, 4 + accounts // 5)
-    members = []
+    members: list[TeamMember] = []
     for index in range(count):
         person = _person(rng, fake, COMPANY_DOMAIN, OUR_TITLES, taken={m.person.email for m in members})
         members.append(

@@ -1,4 +1,4 @@
-"""What people in the sandbox's world talk about: subjects, summaries, action items and dialogue that belong together."""
+"""What people in the sandbox's world talk about: subjects, summaries, action items and lines that belong together."""
 
 from __future__ import annotations
 

@@ -58,9 +58,8 @@ class Media:
         name = request.path.removeprefix(STORE_PATH)
         expires = request.param("expires") or ""
         meeting = self._records.by_id.get(name.split(".")[0])
-        signed = (
-            expires.isascii() and expires.isdigit() and request.param("signature") == _signature(name, int(expires))
-        )
+        numeric = expires.isascii() and expires.isdigit() and len(expires) <= 11
+        signed = numeric and request.param("signature") == _signature(name, int(expires))
         if not signed or datetime.fromtimestamp(int(expires), UTC) <= self._records.clock.now():
             return Reply(403, b"<Error><Code>AccessDenied</Code></Error>", {"Content-Type": "application/xml"})
         if meeting is None or not self._has_file(meeting):

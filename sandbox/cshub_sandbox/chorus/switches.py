@@ -140,22 +140,22 @@ class ChorusSwitches(BaseModel):
     )
     unknown_engagement_type: Unknown = Field(
         Unknown.REJECT,
-        description="A value of `engagement_type`, `content_type` or `compliance` that is not documented: 400, or no filter.",
+        description="An undocumented value of `engagement_type`, `content_type` or `compliance`: 400, or no filter.",
         json_schema_extra={"fact": "A7"},
     )
     processing_word: ProcessingWord = Field(
         ProcessingWord.PROCESSING,
-        description="`processing_state` while the analysis runs: `processing`, or a word nobody has seen (`enriching`).",
+        description="`processing_state` during the analysis: `processing`, or a word nobody has seen (`enriching`).",
         json_schema_extra={"fact": "A8"},
     )
     summaries: Summaries = Field(
         Summaries.ARRIVE,
-        description="Whether summaries that were not ready when the world was made arrive, or fail with `summary_error`.",
+        description="Whether summaries not ready when the world was made arrive, or fail with `summary_error`.",
         json_schema_extra={"fact": "A9"},
     )
     blank_summary: Blank = Field(
         Blank.NULL,
-        description="`meeting_summary` and `action_items` in the list while there is no summary: null and [], or left out.",
+        description="`meeting_summary` and `action_items` while there is no summary: null and [], or left out.",
         json_schema_extra={"fact": "A10"},
     )
     unrecorded_detail: UnrecordedDetail = Field(

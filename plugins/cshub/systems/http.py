@@ -20,7 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from cshub.core.errors import ConnectionSpecError, DataError, HubError, ProtocolFault, RateLimited, TransientError
 from cshub.core.quota import Quota
-from cshub.systems.answers import Answer, Parser, discard
+from cshub.systems.answers import Answer, Parser
 from cshub.systems.redaction import Redactor
 from cshub.systems.retry import RetryPolicy, stated_wait
 from cshub.systems.verdicts import Effect, Place, error_of_answer, error_of_transport
@@ -44,6 +44,22 @@ class HttpPolicy:
     redirects: int = 5
     verify: bool = True
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What a session calls through, all of it replaceable. ``policy`` None: the service's own.
+
+    ``adapter`` replaces the network (tests). ``quota`` is asked before every request that is really sent. ``clock``
+    counts seconds, ``wall`` gives seconds since 1970, ``sleep`` waits seconds.
+    """
+
+    policy: HttpPolicy | None = None
+    quota: Quota | None = None
+    adapter: BaseAdapter | None = None
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
 
 
 class TokenAuth(requests.auth.AuthBase):
@@ -72,8 +88,7 @@ class _Call:
 class ApiSession:
     """Calls to one service with one token. Makes no connection before the first call.
 
-    ``label`` names system and connection in messages. ``adapter`` replaces the network (tests). ``quota`` is asked
-    before every request that is really sent. ``clock`` counts seconds, ``wall`` gives seconds since 1970.
+    ``label`` names system and connection in messages; ``secrets`` never appear in any text that leaves here.
     """
 
     def __init__(
@@ -83,23 +98,17 @@ class ApiSession:
         *,
         auth: requests.auth.AuthBase,
         secrets: Sequence[str],
+        wire: Wire,
+        policy: HttpPolicy,
         headers: Mapping[str, str] | None = None,
-        policy: HttpPolicy | None = None,
-        quota: Quota | None = None,
-        adapter: BaseAdapter | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
     ) -> None:
         self.label = label
         self.base_url = base_url.rstrip("/")
         self.redact = Redactor(secrets)
         self._auth = auth
         self._headers = dict(headers or {})
-        self._policy = policy or HttpPolicy()
-        self._quota = quota
-        self._adapter = adapter
-        self._sleep, self._clock, self._wall = sleep, clock, wall
+        self._policy = wire.policy or policy
+        self._wire = wire
         self._calls = 0
         self._lock = threading.Lock()
 
@@ -117,7 +126,7 @@ class ApiSession:
         session = requests.Session()
         session.auth = self._auth
         session.headers.update({"User-Agent": f"cshub/{_version()}", "Accept": "application/json", **self._headers})
-        adapter = self._adapter or HTTPAdapter(pool_connections=2, pool_maxsize=8, max_retries=0)
+        adapter = self._wire.adapter or HTTPAdapter(pool_connections=2, pool_maxsize=8, max_retries=0)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
@@ -146,7 +155,7 @@ class ApiSession:
         """
         call = self._prepare(Place(self.label, method, path, effect), params, json=json, form=form, headers=headers)
         retrying = Retrying(
-            sleep=self._sleep,
+            sleep=self._wire.sleep,
             stop=self._is_last,
             wait=self._wait,
             retry=retry_if_exception_type(TransientError),
@@ -183,7 +192,7 @@ class ApiSession:
 
     def _attempt(self, call: _Call, parse: Parser[T]) -> T:
         answer = self._exchange(call)
-        reset_s = stated_wait(answer.headers, self._wall())
+        reset_s = stated_wait(answer.headers, self._wire.wall())
         error = error_of_answer(answer, call.place, reset_s)
         self._heed_budget(answer, error, reset_s)
         if error is not None:
@@ -194,12 +203,12 @@ class ApiSession:
             raise self._clean(call.place.garbled(str(fault))) from fault
 
     def _heed_budget(self, answer: Answer, error: HubError | None, reset_s: float | None) -> None:
-        if self._quota is None:
+        if self._wire.quota is None:
             return
         if isinstance(error, RateLimited):
-            self._quota.penalise(self._policy.retry.wait_s(error, 1))
+            self._wire.quota.penalise(self._policy.retry.wait_s(error, 1))
         elif answer.headers.get("RateLimit-Remaining", "").strip() == "0" and reset_s is not None:
-            self._quota.penalise(min(reset_s, self._policy.retry.rate_limit_cap_s))
+            self._wire.quota.penalise(min(reset_s, self._policy.retry.rate_limit_cap_s))
 
     def _exchange(self, call: _Call) -> Answer:
         """The answer, after redirects within the same host (reads only: a redirected write is not followed)."""
@@ -220,17 +229,17 @@ class ApiSession:
         return answer
 
     def _send_once(self, call: _Call) -> Answer:
-        if self._quota is not None:
-            self._quota.acquire()
+        if self._wire.quota is not None:
+            self._wire.quota.acquire()
         with self._lock:
             self._calls += 1
-        started = self._clock()
+        started = self._wire.clock()
         try:
             answer = self._transfer(call, started + self._policy.deadline_s)
         except _TRANSPORT_ERRORS as error:
             cause: Exception = error
         else:
-            log.debug("%s: %s in %.3f s", call.place, answer.status, self._clock() - started)
+            log.debug("%s: %s in %.3f s", call.place, answer.status, self._wire.clock() - started)
             return answer
         if isinstance(cause, requests.RequestException):
             cause.request = None
@@ -259,7 +268,7 @@ class ApiSession:
         while part := raw.read1(_CHUNK, decode_content=True):
             parts.append(part)
             size += len(part)
-            if self._clock() > deadline:
+            if self._wire.clock() > deadline:
                 raise self._clean(
                     call.place.lost(f"was sent, and the answer was not complete after {self._policy.deadline_s:.0f} s")
                 )
@@ -304,6 +313,3 @@ def _version() -> str:
         return metadata.version("cshub")
     except metadata.PackageNotFoundError:
         return "0"
-
-
-__all__ = ["ApiSession", "Effect", "HttpPolicy", "TokenAuth", "discard"]

@@ -1,0 +1,1 @@
+"""Chorus: recorded meetings, their transcripts, users and teams. Read only."""

@@ -1,0 +1,116 @@
+"""Job and mapping files on disk. Light: read by every DAG parse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cshub.core.errors import Fault, JobFileError
+from cshub.core.jobfile import Lines, bind, closest, parse_job, parse_template
+from cshub.core.jobs import BoundJob, Job, MappingTemplate
+from cshub.core.validate import CheckedFile, check_job
+from cshub.settings import Settings
+from cshub.systems import registry
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """A job with its template, and where each of its settings stands."""
+
+    bound: BoundJob
+    at: CheckedFile
+
+    def faults(self) -> list[Fault]:
+        """Every fault that the files alone can show."""
+        source = registry.object_spec(self.bound.template.source)
+        target = registry.object_spec(self.bound.template.target)
+        return check_job(self.bound, source, target, self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class JobLibrary:
+    """The folders ``include/jobs`` and ``include/mappings``, or a user's own."""
+
+    jobs_dir: Path
+    mappings_dir: Path
+
+    @classmethod
+    def from_settings(cls, settings: Settings | None = None) -> JobLibrary:
+        settings = settings or Settings.from_environment()
+        return cls(settings.jobs_dir, settings.mappings_dir)
+
+    def job_paths(self) -> list[Path]:
+        return sorted(path for path in self.jobs_dir.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
+
+    def job_ids(self) -> list[str]:
+        return [path.stem for path in self.job_paths()]
+
+    def path_of(self, job_id: str) -> Path:
+        """The file of a job. Raises :class:`JobFileError` when there is none, with the nearest name."""
+        for path in self.job_paths():
+            if path.stem == job_id:
+                return path
+        known = self.job_ids()
+        match = closest(job_id, known)
+        remedy = f"Did you mean {match}?" if match else f"Known jobs: {', '.join(known) or 'none'}."
+        raise JobFileError([Fault(_shown(self.jobs_dir / f"{job_id}.yaml"), "(file)", "there is no such job", remedy)])
+
+    def templates(self) -> list[MappingTemplate]:
+        return [
+            parse_template(path.read_text("utf-8"), _shown(path))[0]
+            for path in sorted(self.mappings_dir.glob("*.yaml"))
+        ]
+
+    def load(self, path: Path) -> JobFile:
+        """One job file with its template. Raises :class:`JobFileError` with every fault of form."""
+        shown = _shown(path)
+        job, lines = parse_job(path.read_text("utf-8"), shown)
+        faults = self._identity_faults(job, path, lines)
+        template_path = self.mappings_dir / f"{job.type}.yaml"
+        if not template_path.is_file():
+            raise JobFileError([*faults, self._unknown_type(job, shown, lines)])
+        template, template_lines = parse_template(template_path.read_text("utf-8"), _shown(template_path))
+        if faults:
+            raise JobFileError(faults)
+        own = job.mapping is not None and job.mapping.fields is not None
+        at = CheckedFile(shown, lines, _shown(template_path), template_lines, own)
+        return JobFile(bind(job, template), at)
+
+    def bound(self, job_id: str) -> BoundJob:
+        """A job that passed every offline check. Raises :class:`JobFileError` with every fault."""
+        loaded = self.load(self.path_of(job_id))
+        faults = loaded.faults()
+        if faults:
+            raise JobFileError(faults)
+        return loaded.bound
+
+    def check(self, job_ids: Sequence[str] = ()) -> dict[str, list[Fault]]:
+        """Job id → faults, of the named jobs or of all; an empty list means the job is valid."""
+        found: dict[str, list[Fault]] = {}
+        for job_id in job_ids or self.job_ids():
+            try:
+                found[job_id] = self.load(self.path_of(job_id)).faults()
+            except JobFileError as error:
+                found[job_id] = list(error.faults)
+        return found
+
+    def _identity_faults(self, job: Job, path: Path, lines: Lines) -> list[Fault]:
+        if job.id == path.stem:
+            return []
+        remedy = f"Write `id: {path.stem}`, or rename the file to {job.id}.yaml."
+        return [Fault(_shown(path), "id", f"the id {job.id} differs from the file's name", remedy, lines.at(("id",)))]
+
+    def _unknown_type(self, job: Job, shown: str, lines: Lines) -> Fault:
+        known = sorted(path.stem for path in self.mappings_dir.glob("*.yaml"))
+        match = closest(job.type, known)
+        remedy = f"Did you mean {match}?" if match else f"Known types: {', '.join(known)}."
+        return Fault(shown, "type", f"there is no integration type {job.type}", remedy, lines.at(("type",)))
+
+
+def _shown(path: Path) -> str:
+    """The path as a person would type it: relative to the current folder when it lies below it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,26 @@
+"""One writer per pair at a time."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from cshub.ledger import Fence
+from cshub.pipeline.run import Run
+
+LOCK_TTL = timedelta(minutes=3)  # longer than any single call with its waits; each ledger write renews it
+
+
+@contextmanager
+def locked(run: Run) -> Iterator[Fence]:
+    """Be the only writer of the pair. Raises ``LockHeld`` when another run is; a retry of this run takes over."""
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    name = f"pair:{run.pair_id}"
+    fence = run.ledger.acquire_lock(name, holder=holder, run_id=run.run_id, now=run.clock.now(), ttl=LOCK_TTL)
+    try:
+        yield fence
+    finally:
+        run.ledger.release(fence)

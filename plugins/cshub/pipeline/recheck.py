@@ -1,0 +1,34 @@
+"""A plan that waited: plan its rows afresh and name those that would come out otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cshub.core.diff import PlanRow
+from cshub.pipeline.diff import plan_mapped
+from cshub.pipeline.extract import read_named
+from cshub.pipeline.map import map_now
+from cshub.pipeline.run import Run
+
+
+def moved_rows(run: Run, rows: Sequence[PlanRow]) -> list[PlanRow]:
+    """Rows whose source, target or link changed since they were planned."""
+    if not rows:
+        return []
+    records, _ = map_now(run, read_named(run, [row.source_key for row in rows]))
+    fresh = {row.source_key: row for row in plan_mapped(run, records)}
+    return [row for row in rows if not _same(row, fresh.get(row.source_key))]
+
+
+def _same(planned: PlanRow, now: PlanRow | None) -> bool:
+    return (
+        now is not None
+        and (planned.action, planned.target_key, planned.account_id, planned.link_version)
+        == (
+            now.action,
+            now.target_key,
+            now.account_id,
+            now.link_version,
+        )
+        and (dict(planned.values), list(planned.changes)) == (dict(now.values), list(now.changes))
+    )

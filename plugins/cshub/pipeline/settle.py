@@ -1,0 +1,115 @@
+"""Settle writes whose answer was lost: look at the target before anything is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from cshub.core.errors import HubError
+from cshub.core.records import DecisionEntry, Intent, Link, LinkState, Operation, TargetKey, TargetRecord
+from cshub.core.values import fingerprints, parse_moment
+from cshub.pipeline.run import Run
+from cshub.pipeline.writes import OUTCOMES, Writer, changes_of, new_link
+
+SETTLE_AFTER = timedelta(seconds=10)
+"""How long a lost call may still be under way in the service before its absence is believed."""
+
+
+def settle(writer: Writer) -> dict[str, Operation]:
+    """Close every open intent of the pair: adopt what happened, abandon what did not.
+
+    Returns source key → operation of those found done. A record that a create made is recognised by account, date,
+    author and text, and only if no other link has it.
+    """
+    run = writer.run
+    done: dict[str, Operation] = {}
+    for intent in run.ledger.open_intents(run.pair_id):
+        _wait_until_settled(run, intent)
+        link = run.ledger.links(run.pair_id, [intent.source_key]).get(intent.source_key)
+        found = _SETTLERS[intent.operation](run, intent)
+        if found is None:
+            run.ledger.abandon(writer.fence, intent.id, reason="not found in the target", now=run.clock.now())
+            continue
+        writer.confirm(intent, _link(run, intent, link, found), _decision(intent, found))
+        done[intent.source_key] = intent.operation
+    return done
+
+
+def _wait_until_settled(run: Run, intent: Intent) -> None:
+    remaining = SETTLE_AFTER - (run.clock.now() - intent.begun_at)
+    if remaining > timedelta(0):
+        run.clock.sleep(min(remaining, SETTLE_AFTER).total_seconds())
+
+
+def _created(run: Run, intent: Intent) -> TargetRecord | None:
+    candidates = run.target.find(intent.hint["find"])
+    taken = run.ledger.links_by_target(run.pair_id, [record.key for record in candidates])
+    free = [record for record in candidates if record.key not in taken]
+    return min(free, key=lambda record: (record.created_at or intent.begun_at, record.key), default=None)
+
+
+def _updated(run: Run, intent: Intent) -> TargetRecord | None:
+    """The record when it holds what the update would have written, None when it does not."""
+    record = _read(run, intent)
+    if record is None:
+        return None
+    now = fingerprints(record.values, run.mapping.kinds)
+    expected = intent.hint["expected"]
+    return record if all(now.get(name) == expected.get(name) for name in intent.hint["written"]) else None
+
+
+def _deleted(run: Run, intent: Intent) -> TargetRecord | None:
+    if _read(run, intent) is not None:
+        return None
+    return TargetRecord(intent.target_key or "", intent.hint["account_id"] or "", {})
+
+
+def _read(run: Run, intent: Intent) -> TargetRecord | None:
+    if intent.target_key is None:
+        raise HubError(f"The open write of record {intent.source_key} names no target record; report this.")
+    key = TargetKey(intent.target_key, intent.hint["account_id"] or "", intent.hint["target_extra"])
+    return run.target.read_keys([key]).get(key.key)
+
+
+_SETTLERS = {Operation.CREATE: _created, Operation.UPDATE: _updated, Operation.DELETE: _deleted}
+
+
+def _link(run: Run, intent: Intent, link: Link | None, record: TargetRecord) -> Link:
+    hint: Mapping[str, Any] = intent.hint
+    old = link or new_link(run, intent.source_key, intent.begun_at)
+    if intent.operation is Operation.DELETE:
+        return replace(old, state=LinkState.DELETED, written_at=intent.begun_at)
+    return replace(
+        old,
+        state=LinkState(hint["state"]),
+        target_key=record.key,
+        target_account_id=record.account_id,
+        target_extra={**old.target_extra, **record.extra},
+        source_base=hint["source_base"],
+        target_base={**fingerprints(record.values, run.mapping.kinds), **_kept(hint)},
+        mapping_version=run.mapping.version,
+        source_modified_at=parse_moment(hint["modified_at"]) if hint["modified_at"] else old.source_modified_at,
+        target_modified_at=record.modified_at,
+        created_at=intent.begun_at if intent.operation is Operation.CREATE else old.created_at,
+        written_at=intent.begun_at,
+    )
+
+
+def _kept(hint: Mapping[str, Any]) -> dict[str, str]:
+    """Base of the fields in which a person's edit stands: it must go on to count as an edit."""
+    base = hint["target_base"] or {}
+    return {name: mark for name, mark in base.items() if name not in hint["written"]}
+
+
+def _decision(intent: Intent, record: TargetRecord) -> DecisionEntry:
+    changes: Sequence[Any] = changes_of(intent.hint)
+    return DecisionEntry(
+        intent.source_key,
+        OUTCOMES[intent.operation],
+        intent.hint["rule"],
+        "found in the target after its answer was lost",
+        record.key,
+        tuple(changes),
+    )

@@ -7,6 +7,7 @@ and a whole history of calls can be replayed under one seed without a thread or 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -57,7 +58,12 @@ class Reply:
     def json(
         cls, status: int, value: Any, *, media_type: str = "application/json", headers: Mapping[str, str] | None = None
     ) -> Reply:
-        return cls(status, orjson.dumps(value), {"Content-Type": media_type, **(headers or {})})
+        """An answer with a JSON body. Text that is not valid Unicode (a lone surrogate) is escaped, not refused."""
+        try:
+            body = orjson.dumps(value)
+        except TypeError:
+            body = json.dumps(value).encode()
+        return cls(status, body, {"Content-Type": media_type, **(headers or {})})
 
 
 class Service(Protocol):

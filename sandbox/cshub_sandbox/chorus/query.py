@@ -31,7 +31,7 @@ def optional_moment(request: Request, name: str) -> datetime | None:
 
 def number(request: Request, name: str) -> float | None:
     text = request.param(name)
-    if text is None or text == "":
+    if text is None:
         return None
     try:
         value = float(text)
@@ -44,7 +44,7 @@ def number(request: Request, name: str) -> float | None:
 
 def flag(request: Request, name: str) -> bool | None:
     text = request.param(name)
-    if text is None or text == "":
+    if text is None:
         return None
     if text.lower() in TRUE:
         return True

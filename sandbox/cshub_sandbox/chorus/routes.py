@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOGIN_PATH = "/login"
 MOST_DELETIONS = 100
+LAST_PAGE = 2**31 - 1
 LONGEST_MOMENTS = timedelta(days=365)
 PLAYLIST_TYPES = frozenset({"BOOKMARKS", "HASHTAG_PLAYLIST", "PINNED_MOMENTS", "PLAYLIST", "SMART_PLAYLIST"})
 EXPORT_FIELDS: Mapping[str, type] = {
@@ -103,6 +104,8 @@ def export_conversations(service: ChorusService, request: Request, viewer: Viewe
         value = body.get(name)
         if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
             raise ApiProblem(400, f"{name} has the wrong type.", pointer=f"/{name}")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ApiProblem(400, f"{name} is no 64-bit integer.", pointer=f"/{name}")
     number = len(service.exports) + 1
     wanted = {name: body.get(name) for name in EXPORT_FIELDS}
     service.exports.append({"id": number, **wanted, "status": service.switches.export_result})
@@ -146,7 +149,7 @@ def list_moments(service: ChorusService, request: Request, viewer: Viewer) -> Re
 
 
 def list_playlists(service: ChorusService, request: Request, viewer: Viewer) -> Reply:
-    number = query.whole(request, "page[number]", default=1, least=1)
+    number = query.whole(request, "page[number]", default=1, least=1, most=LAST_PAGE)
     query.whole(request, "page[size]", default=20, least=1, most=1000)
     query.whole(request, "filter[parent]", default=0, least=-(2**63))
     for name in ("include_parent", "recursive", "filter[subscribed]", "top_level"):

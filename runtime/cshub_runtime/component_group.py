@@ -4,10 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from cshub_runtime.processes import Component
+from cshub_runtime.processes import Component, end_together
 
 RESTART_LIMIT = 5
-STOP_LIMIT_S = 20.0
 _WATCH_INTERVAL_S = 0.5
 
 
@@ -45,14 +44,9 @@ class ComponentGroup:
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
-        served = list(self)[1:]
-        for component in reversed(served):
-            component.ask_to_end()
-        deadline = time.monotonic() + STOP_LIMIT_S
-        for component in reversed(served):
-            component.end(max(0.1, deadline - time.monotonic()))
-        for component in list(self)[:1]:
-            component.end(5)
+        components = list(self)
+        end_together(components[:0:-1])
+        end_together(components[:1])
         self._components = {}
 
     def _watch(self) -> None:

@@ -34,9 +34,12 @@ FAILURES = (RuntimeFailure, SandboxFailure, PostgresUnavailable, NoFreePort, Res
 
 @dataclass(frozen=True, kw_only=True)
 class DemoOptions:
-    """What the command line asks for. `port` is where to begin looking for a free one."""
+    """What the command line asks for. `port` is where to begin looking for a free one; 0 takes any."""
 
     home: Path = PROJECT / ".demo"
+    dags_dir: Path = PROJECT / "dags"
+    plugins_dir: Path = PROJECT / "plugins"
+    jobs_dir: Path = PROJECT / "include" / "jobs"
     port: int = 8080
     timezone: str = "UTC"
     seed: int = 7
@@ -64,8 +67,8 @@ class Demo:
         except KeyboardInterrupt:
             return 130
         except FAILURES as error:
-            self._console.print(f"The demo cannot go on: {error}", style="red", markup=False)
-            self._console.print(f"Logs: {self._options.home / 'logs'}", markup=False)
+            self._console.print(f"The demo cannot go on: {error}", style="red", markup=False, soft_wrap=True)
+            self._console.print(f"Logs: {self._options.home / 'logs'}", markup=False, soft_wrap=True)
             return 1
         finally:
             for number, handler in previous.items():
@@ -75,6 +78,9 @@ class Demo:
         home = self._options.home
         airflow = LocalAirflow(
             home,
+            dags_dir=self._options.dags_dir,
+            plugins_dir=self._options.plugins_dir,
+            jobs_dir=self._options.jobs_dir,
             logins=(LOGIN,),
             port=self._options.port,
             timezone=self._options.timezone,
@@ -119,7 +125,7 @@ class Demo:
 
     def _read_jobs(self, rest: AirflowRest) -> list[str]:
         deadline = time.monotonic() + READ_LIMIT_S
-        expected = {path.stem for path in (PROJECT / "include" / "jobs").glob("*.yaml")}
+        expected = {path.stem for path in self._options.jobs_dir.glob("*.yaml")}
         while not (jobs := rest.dag_ids()) or not expected <= set(jobs):
             if time.monotonic() > deadline:
                 reasons = "\n".join(rest.import_errors()) or "no DAG file was refused"
@@ -166,7 +172,7 @@ class Demo:
             if state == RunState.FAILED:
                 log = rest.task_log(job, run_id, task).strip().splitlines()[-25:]
                 self._console.print(f"{job}: the task {task} failed; the end of its log:", style="red")
-                self._console.print("\n".join(log), markup=False, highlight=False)
+                self._console.print("\n".join(log), markup=False, highlight=False, soft_wrap=True)
 
     def _await_quiet(self, rest: AirflowRest, job: str) -> None:
         """Wait for the run that the schedule itself starts when a DAG is switched on."""
@@ -181,22 +187,24 @@ class Demo:
         raise RuntimeFailure(airflow.components.failure)
 
     def _where_to_look(self, airflow: LocalAirflow, addresses: SandboxAddresses) -> None:
-        self._console.print(
-            f"Airflow:  {airflow.base_url}   user [bold]{LOGIN.name}[/]   password [bold]{LOGIN.password}[/]"
-        )
-        for name, service in addresses.services.items():
-            self._console.print(
-                f"{name.capitalize()} (simulated):  {service.url}   token {service.token}", highlight=False
-            )
-        self._console.print(f"What the services hold and were asked:  {addresses.control_url}/state/totango and /log")
-        self._console.print(f"Logs:  {self._options.home / 'logs'}", highlight=False)
+        lines = [
+            f"Airflow               {airflow.base_url}   user {LOGIN.name}, password {LOGIN.password}",
+            *(
+                f"{name.capitalize() + ', simulated':<21} {service.url}   token {service.token}"
+                for name, service in addresses.services.items()
+            ),
+            f"What they hold        {addresses.control_url}/state/totango",
+            f"What they were asked  {addresses.control_url}/log",
+            f"Logs                  {self._options.home / 'logs'}",
+        ]
+        self._console.print("\n".join(["", "Where to look", *lines, ""]), markup=False, highlight=False, soft_wrap=True)
 
     def _announce_stop(self) -> None:
         self._say("Stopped")
 
     def _say(self, line: str) -> None:
         passed = time.monotonic() - self._began
-        self._console.print(f"{passed:6.1f} s  {line}", markup=False, highlight=False)
+        self._console.print(f"{passed:6.1f} s  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def connections(addresses: SandboxAddresses) -> list[StoredConnection]:

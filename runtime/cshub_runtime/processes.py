@@ -15,14 +15,13 @@ from cshub_runtime.settings import MARKER
 class Component:
     """One long-running program in a session of its own, writing to one log file.
 
-    Constructing starts nothing. `end` asks politely and kills the whole session when `patience_s` have passed.
+    Constructing starts nothing. `end` and `kill` leave nothing of its session.
     """
 
     def __init__(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log_path: Path) -> None:
         self.name = name
         self.log_path = log_path
         self.starts = 0
-        self._asked = False
         self._command = list(command)
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,27 +50,25 @@ class Component:
                 start_new_session=True,
             )
         self.starts += 1
-        self._asked = False
 
     def alive(self) -> bool:
         """Whether the program is running."""
         return self._process is not None and self._process.poll() is None
 
     def ask_to_end(self) -> None:
-        """Send SIGTERM to the program, if it runs, without waiting; a second call does nothing."""
-        if self._process is not None and self._process.poll() is None and not self._asked:
-            self._asked = True
+        """Send SIGTERM to the program, if it runs, without waiting."""
+        if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
-    def end(self, patience_s: float) -> None:
-        """End the program and everything in its session."""
-        self.ask_to_end()
+    def end(self) -> None:
+        """End the program and everything in its session; see `end_together`."""
+        end_together([self])
+
+    def kill(self) -> None:
+        """Kill the program and everything in its session at once."""
         if self._process is not None:
-            try:
-                self._process.wait(patience_s)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._process.kill()
+            self._process.wait()
         self._kill_session()
 
     def log_tail(self, characters: int = 2000) -> str:
@@ -90,6 +87,21 @@ class Component:
                     process.kill()
             except (ProcessLookupError, PermissionError, psutil.Error):
                 continue
+
+
+def end_together(components: Sequence[Component], patience_s: float = 3.0) -> None:
+    """End several programs at the same time: ask, ask again after `patience_s`, and kill after as long again.
+
+    Airflow's components take the second request as "do not wait for running tasks".
+    """
+    for _ in range(2):
+        for component in components:
+            component.ask_to_end()
+        deadline = time.monotonic() + patience_s
+        while any(component.alive() for component in components) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    for component in components:
+        component.kill()
 
 
 def marked(home: Path) -> list[psutil.Process]:

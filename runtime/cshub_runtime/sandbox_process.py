@@ -77,7 +77,7 @@ class SandboxProcess:
 
     def stop(self) -> None:
         """Stop it."""
-        self.component.end(5)
+        self.component.end()
         self._addresses = None
 
     def _await_addresses(self) -> SandboxAddresses:

@@ -197,7 +197,7 @@ class LocalAirflow:
         write_private(self.home / RUNNING, json.dumps({"base_url": self.base_url, "environment": self.environment()}))
         self._migrate()
         started_at = datetime.now(UTC)
-        self._progress(f"Starting Airflow ({', '.join(_COMPONENTS)})")
+        self._progress(f"Starting Airflow ({', '.join(_COMPONENTS)}); this takes 15 to 30 s")
         for name, arguments in _COMPONENTS.items():
             environment = self.environment() | ({PRELOAD: "1"} if name in _PRELOADING else {})
             log_path = self.home / "logs" / f"{name}.log"
@@ -241,7 +241,7 @@ class LocalAirflow:
             while migration.alive():
                 time.sleep(0.1)
         finally:
-            migration.end(5)
+            migration.end()
         if migration.exit_status != 0:
             raise RuntimeFailure(
                 f"Airflow could not prepare its database; the end of {log_path}:\n{migration.log_tail()}"

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from cshub_runtime.postgres import EmbeddedPostgres, stop_leftover
 from cshub_runtime.postgres_place import Account, PostgresUnavailable, installed_programs
 
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("postgres")]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root borrows another account")
 
 

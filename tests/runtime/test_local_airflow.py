@@ -1,0 +1,190 @@
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cshub_runtime.processes import marked
+from cshub_runtime.rest import AirflowRest, RestError, RunState, StoredConnection
+from cshub_runtime.settings import Login
+from cshub_runtime.supervisor import LocalAirflow, RuntimeFailure, run_airflow
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest.mark.timeout(300)]
+
+DAGS = Path(__file__).parent / "dags"
+CONNECTION = StoredConnection(
+    connection_id="totango_default", conn_type="http", host="http://127.0.0.1:9", password="secret"
+)
+STARTER = """
+    import os, signal, sys
+    from pathlib import Path
+    from cshub_runtime.supervisor import LocalAirflow
+    airflow = LocalAirflow(Path(sys.argv[1]), dags_dir=Path(sys.argv[2]), plugins_dir=Path(sys.argv[1]) / "plugins")
+    airflow.start()
+    airflow.rest.await_dags(["errand"])
+    airflow.rest.unpause("errand")
+    run_id = airflow.rest.trigger("errand", {"read": 5})
+    airflow.rest.wait("errand", run_id)
+    print(run_id, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+class Stage:
+    """An Airflow that took over from one whose starter was killed, and what is known of that one."""
+
+    def __init__(self, home: Path) -> None:
+        command = [sys.executable, "-c", textwrap.dedent(STARTER), str(home), str(DAGS)]
+        killed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+        self.earlier_run = killed.stdout.strip()
+        assert self.earlier_run, killed.stderr
+        self.leftovers = marked(home)
+        self.told: list[str] = []
+        self.airflow = LocalAirflow(
+            home,
+            dags_dir=DAGS,
+            plugins_dir=home / "plugins",
+            connections=[CONNECTION],
+            pools={"totango": 1},
+            logins=(Login("admin", "errands"), Login("vic", "viewer-pass", "viewer")),
+            durable=False,
+            progress=self.told.append,
+        )
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    found = Stage(tmp_path_factory.mktemp("a home with spaces"))
+    with found.airflow:
+        found.airflow.rest.await_dags(["errand", "daily_errand"])
+        yield found
+
+
+@pytest.fixture
+def airflow(stage: Stage) -> LocalAirflow:
+    return stage.airflow
+
+
+def run(airflow: LocalAirflow, dag_id: str, conf: dict[str, object] | None = None) -> str:
+    airflow.rest.unpause(dag_id)
+    run_id = airflow.rest.trigger(dag_id, conf)
+    assert airflow.rest.wait(dag_id, run_id) is RunState.SUCCESS
+    return run_id
+
+
+def test_what_a_killed_start_left_running_is_ended_and_said(stage: Stage) -> None:
+    assert len(stage.leftovers) >= 4
+    assert [process for process in stage.leftovers if process.is_running()] == []
+    assert "Taking over from an earlier start that was not stopped" in stage.told
+
+
+def test_what_a_killed_start_had_done_is_still_known(stage: Stage) -> None:
+    assert stage.airflow.rest.run_state("errand", stage.earlier_run) is RunState.SUCCESS
+    assert stage.airflow.rest.xcom("errand", stage.earlier_run, "load")["stats"]["read"] == 5
+
+
+def test_a_run_gets_its_params_and_its_report_can_be_read(airflow: LocalAirflow) -> None:
+    run_id = run(airflow, "errand", {"read": 12})
+    assert airflow.rest.task_states("errand", run_id) == {"load": "success"}
+    assert airflow.rest.xcom("errand", run_id, "load")["stats"]["read"] == 12
+    assert airflow.rest.xcom("errand", run_id, "load", "no such key") is None
+    assert "Done" in airflow.rest.task_log("errand", run_id, "load")
+
+
+def test_the_first_run_after_a_start_is_quick(stage: Stage) -> None:
+    began = time.monotonic()
+    run(stage.airflow, "errand")
+    assert time.monotonic() - began < 20
+
+
+def test_connections_and_pools_are_there(airflow: LocalAirflow) -> None:
+    stored = airflow.rest.call("GET", "connections/totango_default")
+    assert (stored["host"], stored["conn_type"]) == ("http://127.0.0.1:9", "http")
+    assert airflow.rest.call("GET", "pools/totango")["slots"] == 1
+
+
+def test_storing_a_connection_or_a_pool_again_overwrites_it(airflow: LocalAirflow) -> None:
+    airflow.rest.store_connection(CONNECTION)
+    airflow.rest.store_pool("totango", 2)
+    assert airflow.rest.call("GET", "pools/totango")["slots"] == 2
+
+
+def test_only_the_loopback_address_is_served(airflow: LocalAirflow) -> None:
+    listening = [c for p in marked(airflow.home) for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+
+
+def test_a_wrong_password_is_refused(airflow: LocalAirflow) -> None:
+    with pytest.raises(RestError, match="401"):
+        AirflowRest(airflow.base_url, "admin", "guess").dag_ids()
+
+
+def test_a_viewer_may_look_but_not_run(airflow: LocalAirflow) -> None:
+    viewer = AirflowRest(airflow.base_url, "vic", "viewer-pass")
+    assert "errand" in viewer.dag_ids()
+    with pytest.raises(RestError, match="403"):
+        viewer.trigger("errand")
+    viewer.close()
+
+
+def test_a_backfill_makes_one_run_per_day(airflow: LocalAirflow) -> None:
+    airflow.rest.unpause("daily_errand")
+    first, last = dt.datetime(2026, 3, 1, tzinfo=dt.UTC), dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    airflow.rest.backfill("daily_errand", first, last)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        runs = [r for r in airflow.rest.runs("daily_errand") if r["run_type"] == "backfill"]
+        if len(runs) == 2 and all(RunState(r["state"]).finished for r in runs):
+            break
+        time.sleep(0.3)
+    days = {airflow.rest.xcom("daily_errand", r["dag_run_id"], "which_day")[:10] for r in runs}
+    assert days == {"2026-03-01", "2026-03-02"}
+
+
+def test_airflows_own_command_line_acts_on_it(airflow: LocalAirflow) -> None:
+    listed = run_airflow(airflow.home, "dags", "list", "-o", "plain")
+    assert "daily_errand" in listed.stdout, listed.stderr
+
+
+def test_a_second_start_in_the_same_folder_is_refused_with_the_owner_named(airflow: LocalAirflow) -> None:
+    other = LocalAirflow(airflow.home, dags_dir=DAGS)
+    with pytest.raises(RuntimeFailure, match=f"Process {os.getpid()} already runs"):
+        other.start()
+    other.stop()
+    assert airflow.rest.dag_ids()
+
+
+def test_a_component_that_is_killed_is_started_again_and_work_goes_on(stage: Stage) -> None:
+    airflow = stage.airflow
+    scheduler = airflow.components["scheduler"]
+    family = psutil.Process(scheduler.pid).children(recursive=True)
+    os.kill(scheduler.pid or 0, signal.SIGKILL)
+    run(airflow, "errand", {"read": 3})
+    assert scheduler.starts == 2
+    assert [process for process in family if process.is_running()] == []
+    assert any("scheduler ended by itself" in line for line in stage.told)
+
+
+def test_a_run_that_does_not_end_in_time_is_told_with_its_tasks(airflow: LocalAirflow) -> None:
+    airflow.rest.unpause("errand")
+    run_id = airflow.rest.trigger("errand", {"rest_s": 60})
+    with pytest.raises(RestError, match="its tasks"):
+        airflow.rest.wait("errand", run_id, timeout_s=0.5)
+
+
+def test_after_stop_no_process_is_left_though_a_task_was_running(stage: Stage) -> None:
+    began = time.monotonic()
+    stage.airflow.stop()
+    assert time.monotonic() - began < 20
+    assert marked(stage.airflow.home) == []
+    assert not stage.airflow.postgres.running()
+    assert not (stage.airflow.home / "running.json").exists()
+    with pytest.raises(RuntimeFailure, match="make demo"):
+        run_airflow(stage.airflow.home, "version")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -150,7 +151,7 @@ class Caller:
     def query(
         self, path: str, *terms: Any, fields: Any = (), count: int = 1000, offset: int = 0, **more: Any
     ) -> Answer:
-        sorting = {name: more.pop(name) for name in ("sort_by", "sort_order") if name in more}
+        sorting: dict[str, Any] = {name: more.pop(name) for name in ("sort_by", "sort_order") if name in more}
         query = {"terms": list(terms), "fields": list(fields), "count": count, "offset": offset, **sorting}
         return self.send("POST", path, form={"query": orjson.dumps(query).decode(), **more})
 
@@ -170,3 +171,9 @@ class Caller:
 @pytest.fixture
 def totango(world: World) -> Caller:
     return Caller(world)
+
+
+@pytest.fixture
+def make_tenant(world: World) -> Callable[..., Caller]:
+    """A fresh tenant per call, its switches as keywords."""
+    return partial(Caller, world)

@@ -91,8 +91,10 @@ class PlanRules:
 class PlanRow:
     """What is to be done with one record, and why.
 
-    ``values``: all attributes as the target shall hold them (create, update). ``source_base``: fingerprints to
-    remember. ``state``: the link's state afterwards, None when the ledger has nothing to learn.
+    ``values``: all attributes as the target shall hold them (create, update). ``state``: the link's state afterwards,
+    None when the ledger has nothing to learn. ``source_base`` and ``target_base``: what the link must hold afterwards,
+    also after a write; attributes that were written are missing in ``target_base`` until they are read back, attributes
+    whose value in the target was kept stay in it with a mark that shows them as edited.
     ``link_version``: the version the decision rests on, None when there is no link.
     """
 
@@ -211,22 +213,40 @@ def _adopt(draft: _Draft, record: TargetRecord, rules: PlanRules) -> PlanRow:
     source_base = _fingerprints(draft.desired.values, rules)
     target_now = _fingerprints(record.values, rules)
     differing = [name for name in rules.updateable if name in source_base and source_base[name] != target_now.get(name)]
-    writes = [name for name in differing if _may_write(name, draft.desired.values[name], rules)]
+    writable = [name for name in differing if _may_write(name, draft.desired.values[name], rules)]
+    writes = [
+        name
+        for name in writable
+        if _adopting_overwrites(record, rules) or is_blank(record.values.get(name), rules.kinds[name])
+    ]
+    kept = [
+        Change(name, record.values.get(name), draft.desired.values[name], "target")
+        for name in writable
+        if name not in writes
+    ]
     facts: dict[str, Any] = {
         "account_id": record.account_id,
         "target_key": record.key,
         "target_extra": record.extra,
         "source_base": source_base,
-        "target_base": target_now,
+        "target_base": {name: mark for name, mark in target_now.items() if name not in writes},
         "target_modified_at": iso_ms(record.modified_at) if record.modified_at else None,
     }
-    if not writes or rules.target_edit is TargetEdit.KEEP:
-        kept = [Change(name, record.values.get(name), draft.desired.values[name], "target") for name in writes]
+    if not writes:
         state = _state(record.values, rules)
         return draft.row(Action.UNCHANGED, Rule.ADOPTED, changes=kept, state=state, **facts)
     values = {**record.values, **{name: draft.desired.values[name] for name in writes}}
     changes = [Change(name, record.values.get(name), draft.desired.values[name]) for name in writes]
-    return draft.row(Action.UPDATE, Rule.ADOPTED, values=values, changes=changes, state=_state(values, rules), **facts)
+    return draft.row(
+        Action.UPDATE, Rule.ADOPTED, values=values, changes=[*changes, *kept], state=_state(values, rules), **facts
+    )
+
+
+def _adopting_overwrites(record: TargetRecord, rules: PlanRules) -> bool:
+    """Whether an adopted record's values give way. Blank ones always do: nobody's words are lost."""
+    if rules.target_edit is TargetEdit.OVERWRITE_WITHIN_24H:
+        return record.created_at is None or rules.now - record.created_at <= NATIVE_OVERWRITE
+    return rules.target_edit is TargetEdit.OVERWRITE
 
 
 def _merge(draft: _Draft, link: Link, record: TargetRecord, rules: PlanRules) -> PlanRow:
@@ -261,7 +281,9 @@ def _merge(draft: _Draft, link: Link, record: TargetRecord, rules: PlanRules) ->
     facts: dict[str, Any] = {
         "target_extra": {**link.target_extra, **record.extra},
         "source_base": source_base,
-        "target_base": {**target_now, **kept},
+        "target_base": {
+            name: mark for name, mark in {**target_now, **kept}.items() if verdicts.get(name) not in _WRITES
+        },
         "target_modified_at": iso_ms(record.modified_at) if record.modified_at else None,
         "changes": changes,
     }
@@ -292,7 +314,11 @@ _PRECEDENCE = (
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Both sides of one record against the base. A field without a base counts as changed in the source only."""
+    """Both sides of one record against the base. A field without a base counts as changed in the source only.
+
+    The target is unchanged where it holds what was last read back from it, or still exactly what was last sent to it.
+    What was sent and never read back is told from an edit by time.
+    """
 
     link: Link
     source_now: Mapping[str, str]
@@ -304,12 +330,16 @@ class _Comparison:
         source_changed = self.source_now[name] != self.link.source_base.get(name)
         if self.source_now[name] == self.target_now.get(name):
             return Rule.BOTH_AGREE if source_changed else Rule.NOTHING_CHANGED
-        if self.link.target_base is None:
-            target_changed = self.edited_later
-        else:
-            known = self.link.target_base.get(name)
-            target_changed = known is not None and self.target_now.get(name) != known
-        return _VERDICTS[source_changed, target_changed, self.source_wins]
+        return _VERDICTS[source_changed, self._target_changed(name), self.source_wins]
+
+    def _target_changed(self, name: str) -> bool:
+        if name not in self.link.source_base:
+            return False
+        now = self.target_now.get(name)
+        known = (self.link.target_base or {}).get(name)
+        if now in (known, self.link.source_base[name]):
+            return False
+        return known is not None or self.edited_later
 
 
 _VERDICTS: Mapping[tuple[bool, bool, bool], Rule] = {
@@ -334,7 +364,7 @@ def _source_wins(link: Link, rules: PlanRules) -> bool:
 def _edited_after_our_write(link: Link, record: TargetRecord) -> bool:
     if record.modified_at is None or link.written_at is None:
         return False
-    return record.modified_at > (link.target_modified_at or link.written_at)
+    return record.modified_at > max(link.target_modified_at or link.written_at, link.written_at)
 
 
 def _may_write(name: str, value: Any, rules: PlanRules) -> bool:

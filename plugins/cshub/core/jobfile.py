@@ -2,73 +2,47 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import YAMLError
 
 from cshub.core.errors import Fault, JobFileError
 from cshub.core.jobs import BoundJob, Job, MappingTemplate
+from cshub.core.wording import closest, faults_of, path_in_file
+from cshub.core.yaml_text import FieldPath, Lines, parse_yaml
+
+__all__ = ["JobReading", "Lines", "bind", "closest", "parse_job", "parse_template", "parse_yaml", "read_job"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-FieldPath = tuple[str | int, ...]
 
-REMEDIES: Mapping[str, str] = {
-    "missing": "Add it.",
-    "extra_forbidden": "Remove it or correct its name.",
-    "string_pattern_mismatch": "Correct the value to this form.",
-    "enum": "Use one of the listed values.",
-    "literal_error": "Use the expected value.",
-    "bool_parsing": "Write true or false.",
-    "bool_type": "Write true or false.",
-    "value_error": "Correct this block.",
+_ROUNDS = 8
+_STAND_INS: Mapping[FieldPath, Any] = {
+    ("version",): 1,
+    ("id",): "unnamed",
+    ("name",): "unnamed",
+    ("source",): {"connection": "unnamed"},
+    ("target",): {"connection": "unnamed"},
+    ("source", "connection"): "unnamed",
+    ("target", "connection"): "unnamed",
 }
-DEFAULT_REMEDY = "Correct the value."
 
 
-class Lines:
-    """Line numbers of a YAML document by path."""
+@dataclass(frozen=True, slots=True)
+class JobReading:
+    """A job file as far as it can be understood.
 
-    def __init__(self, root: Any) -> None:
-        self._root = root
+    ``faults``: every fault of form. ``job``: what the file says apart from them, so that the rest can be checked too;
+    not to be run when there are faults. None when nothing can be said of it (no YAML, no type).
+    """
 
-    def at(self, path: FieldPath) -> int | None:
-        """1-based line of ``path``, or of its nearest parent that is in the file."""
-        node, line = self._root, 1
-        for step in path:
-            try:
-                if isinstance(node, CommentedMap):
-                    line = node.lc.key(step)[0] + 1
-                elif isinstance(node, CommentedSeq):
-                    line = node.lc.item(step)[0] + 1
-                else:
-                    break
-                node = node[step]
-            except (KeyError, IndexError, TypeError, AttributeError):
-                break
-        return line
-
-
-def parse_yaml(text: str, file: str) -> tuple[dict[str, Any], Lines]:
-    """The document as plain values and its line numbers. Raises :class:`JobFileError` when it is no YAML mapping."""
-    try:
-        root = YAML(typ="rt").load(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        fault = Fault(
-            file, "(file)", f"not valid YAML: {problem}", "Correct the line.", mark.line + 1 if mark else None
-        )
-        raise JobFileError([fault]) from error
-    if not isinstance(root, CommentedMap):
-        raise JobFileError([Fault(file, "(file)", "the file holds no settings", "Start with `version: 1`.", 1)])
-    return _plain(root), Lines(root)
+    job: Job | None
+    lines: Lines
+    faults: tuple[Fault, ...]
 
 
 def parse_job(text: str, file: str) -> tuple[Job, Lines]:
@@ -81,39 +55,28 @@ def parse_template(text: str, file: str) -> tuple[MappingTemplate, Lines]:
     return _parse(MappingTemplate, text, file)
 
 
+def read_job(text: str, file: str) -> JobReading:
+    """A job file for a validation that names every fault at once: faults of form do not hide the others."""
+    try:
+        document, lines = parse_yaml(text, file)
+    except JobFileError as error:
+        return JobReading(None, Lines(None), error.faults)
+    faults: tuple[Fault, ...] | None = None
+    document = copy.deepcopy(document)
+    for _ in range(_ROUNDS):
+        try:
+            return JobReading(Job.model_validate(document), lines, faults or ())
+        except ValidationError as error:
+            faults = tuple(faults_of(error, Job, file, lines)) if faults is None else faults
+            for item in error.errors():
+                _leave_out(document, path_in_file(item["loc"]))
+    return JobReading(None, lines, faults or ())
+
+
 def bind(job: Job, template: MappingTemplate) -> BoundJob:
     """Job and template as one value; its digest changes with any setting of either."""
     content = orjson.dumps([job.model_dump(mode="json"), template.model_dump(mode="json")], option=orjson.OPT_SORT_KEYS)
     return BoundJob(job=job, template=template, digest=hashlib.sha256(content).hexdigest()[:16])
-
-
-def faults_of(
-    error: ValidationError, model: type[BaseModel], file: str, lines: Lines, at: FieldPath = ()
-) -> list[Fault]:
-    """Each pydantic error as a fault with line and remedy. ``at``: where the model stands in the file."""
-    faults = []
-    for item in error.errors():
-        path = (*at, *_path_in_file(item["loc"]))
-        remedy = REMEDIES.get(item["type"], DEFAULT_REMEDY)
-        if item["type"] == "extra_forbidden":
-            remedy = _did_you_mean(str(item["loc"][-1]), model, item["loc"][:-1]) or remedy
-        reason = item["msg"].removeprefix("Value error, ")
-        faults.append(Fault(file, dotted(path), reason[0].lower() + reason[1:], remedy, lines.at(path)))
-    return faults
-
-
-def dotted(path: FieldPath) -> str:
-    """``("mapping", "fields", 2, "target")`` → ``mapping.fields[2].target``."""
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text or "(file)"
-
-
-def closest(word: str, words: Sequence[str]) -> str | None:
-    """The word most like ``word``, None when none is near."""
-    matches = get_close_matches(word, words, n=1, cutoff=0.6)
-    return matches[0] if matches else None
 
 
 def _parse(model: type[ModelT], text: str, file: str) -> tuple[ModelT, Lines]:
@@ -124,38 +87,43 @@ def _parse(model: type[ModelT], text: str, file: str) -> tuple[ModelT, Lines]:
         raise JobFileError(faults_of(error, model, file, lines)) from error
 
 
-def _path_in_file(loc: tuple[str | int, ...]) -> FieldPath:
-    return tuple(step for step in loc if not (isinstance(step, str) and ("[" in step or step in {"str", "dict"})))
+def _leave_out(document: dict[str, Any], path: FieldPath) -> None:
+    """Takes the faulty setting out of ``document``; what must be there gets a stand-in that keeps other places."""
+    stand_in = _stand_in(path, _at(document, path))
+    path = stand_in[0] if stand_in else path
+    owner: Any = _at(document, path[:-1])
+    step: Any = path[-1]
+    if stand_in and isinstance(owner, (dict, list)):
+        owner[step] = stand_in[1]
+    elif isinstance(owner, dict):
+        owner.pop(step, None)
+    elif len(path) > 1:
+        _leave_out(document, path[:-1])
 
 
-def _did_you_mean(word: str, model: type[BaseModel], parents: tuple[str | int, ...]) -> str | None:
-    owner: Any = model
-    for step in parents:
-        if isinstance(step, int):
-            continue
-        field = getattr(owner, "model_fields", {}).get(step)
-        owner = next(iter(_models_in(field.annotation)), None) if field else None
-    known = [info.alias or name for name, info in getattr(owner, "model_fields", {}).items()]
-    match = closest(word, known)
-    if match:
-        return f"Did you mean {match}?"
-    return f"Known here: {', '.join(known)}." if known else None
+def _stand_in(path: FieldPath, value: Any) -> tuple[FieldPath, Any] | None:
+    """Place and value that keep the numbering of lists: rows and conditions are not left out, but replaced."""
+    match path:
+        case ("mapping", "fields", int(), "target"):
+            return path, ""
+        case ("mapping", "fields", int()):
+            row = value if isinstance(value, dict) else {}
+            return path, {
+                **{key: row[key] for key in row if key != "source"},
+                "constant": "",
+                "target": row.get("target", ""),
+            }
+        case ("mapping", "skip_when", int(), "when", int(), *_):
+            return path[:5], {"field": "unnamed", "is_empty": True}
+        case ("mapping", "skip_when", int(), *_):
+            return path[:3], {"reason": "unnamed", "when": [{"field": "unnamed", "is_empty": True}]}
+    return (path, _STAND_INS[path]) if path in _STAND_INS else None
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node.isoformat() if hasattr(node, "isoformat") else node
+def _at(document: Any, path: FieldPath) -> Any:
+    for step in path:
+        try:
+            document = document[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document

@@ -13,12 +13,19 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,79}$")]
+SLUG_PATTERN = r"^[a-z][a-z0-9_]{2,79}$"
+TIME_PATTERN = r"^([01]\d|2[0-3]):[0-5]\d$"
+Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
 
 
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _wrong(reason: str, remedy: str) -> PydanticCustomError:
+    return PydanticCustomError("wrong_block", "{reason}", {"reason": reason, "remedy": remedy})
 
 
 class TargetEdit(StrEnum):
@@ -67,7 +74,10 @@ class FieldMap(Model):
     @model_validator(mode="after")
     def _has_one_origin(self) -> FieldMap:
         if (self.source is None) == (self.constant is None):
-            raise ValueError("give either source (a field of the source object) or constant (a fixed value)")
+            found = "neither source nor constant" if self.source is None else "both source and constant"
+            raise _wrong(
+                f"the row has {found}", "Give either `source:` (a field of the source) or `constant:` (a fixed value)."
+            )
         return self
 
 
@@ -84,14 +94,18 @@ class Condition(Model):
     def _has_one_operator(self) -> Condition:
         given = self.model_fields_set - {"field"}
         if len(given) != 1:
-            raise ValueError("give exactly one of equals, in, less_than, is_empty")
+            found = ", ".join(sorted(name.rstrip("_") for name in given))
+            raise _wrong(
+                f"the condition has {len(given)} tests: {found}" if given else "the condition has no test",
+                "Give exactly one of equals, in, less_than, is_empty.",
+            )
         return self
 
 
 class SkipRule(Model):
     """Records for which all conditions hold are left out and counted under ``reason``."""
 
-    reason: Slug
+    reason: Annotated[Slug, Field(description="name under which the records are counted")]
     when: list[Condition] = Field(min_length=1)
 
 
@@ -125,7 +139,7 @@ class Schedule(Model):
     """When a job runs, in the hub's time zone."""
 
     kind: ScheduleKind = ScheduleKind.DAILY
-    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "23:00"
+    at: Annotated[str, Field(pattern=TIME_PATTERN, description="time of day, HH:MM")] = "23:00"
     every: Annotated[int, Field(ge=1, le=59, description="minutes between runs, for kind: minutes")] = 15
     on: Weekday = Field(Weekday.MON, description="day of the week, for kind: weekly")
     day: Annotated[int, Field(ge=1, le=28, description="day of the month, for kind: monthly")] = 1
@@ -133,8 +147,10 @@ class Schedule(Model):
 
     @model_validator(mode="after")
     def _cron_goes_with_kind_cron(self) -> Schedule:
-        if (self.kind is ScheduleKind.CRON) != (self.cron is not None):
-            raise ValueError("give cron together with kind: cron, and only then")
+        if self.kind is ScheduleKind.CRON and self.cron is None:
+            raise _wrong("kind is cron, but there is no cron expression", 'Add `cron: "0 23 * * *"`.')
+        if self.kind is not ScheduleKind.CRON and self.cron is not None:
+            raise _wrong(f"there is a cron expression, but kind is {self.kind}", "Write `kind: cron`, or remove cron.")
         return self
 
     def as_cron(self) -> str | None:
@@ -204,7 +220,10 @@ class Example(Model):
     @model_validator(mode="after")
     def _has_one_expectation(self) -> Example:
         if sum(value is not None for value in (self.becomes, self.rejected, self.skipped)) != 1:
-            raise ValueError("give exactly one of becomes, rejected, skipped")
+            raise _wrong(
+                "the example does not say what the record must become",
+                "Give exactly one of becomes, rejected, skipped.",
+            )
         return self
 
 
@@ -245,7 +264,7 @@ class Job(Model):
     version: Literal[1]
     id: Slug
     type: Slug
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200, description="what people call the job")]
     description: str = ""
     enabled: bool = True
     sync_after_saving: bool = True

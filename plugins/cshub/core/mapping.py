@@ -10,6 +10,7 @@ from cshub.core.errors import DataError
 from cshub.core.jobs import BoundJob, Condition, FieldMap, OnNull, Otherwise, SkipRule, Translation
 from cshub.core.objects import FieldSpec, Kind, ObjectSpec, Role
 from cshub.core.records import Origin, RejectEntry, SourceRecord
+from cshub.core.text import clean_text
 from cshub.core.transforms import Step, Warned, parse_step
 from cshub.core.values import cast
 
@@ -103,6 +104,10 @@ def map_record(record: SourceRecord, origin: Origin, mapping: CompiledMapping) -
 
     ``record.body`` must not be None. Records that a skip rule matches carry their reason and no values.
     """
+    if clean_text(record.key)[1]:
+        remedy = "Correct the id in the source; a record cannot be remembered by it."
+        key = clean_text(record.key)[0]
+        return [reject(key, "", "the record's id holds characters that cannot be stored", value=key, remedy=remedy)]
     body = record.body or {}
     modified_at = record.modified_at.isoformat() if record.modified_at else None
     for rule in mapping.skip_when:
@@ -132,7 +137,7 @@ def map_record(record: SourceRecord, origin: Origin, mapping: CompiledMapping) -
 
 
 def reject(source_key: str, field_name: str, reason: str, *, value: Any, remedy: str = "") -> RejectEntry:
-    text = "" if value is None else str(value)
+    text = "" if value is None else clean_text(str(value))[0]
     remedy = remedy or "Correct the record in the source, or the mapping of this attribute."
     return RejectEntry(source_key, "map", field_name, reason, remedy, text[:VALUE_LIMIT])
 
@@ -145,8 +150,6 @@ def _compile_row(item: FieldMap, spec: FieldSpec) -> Row:
 
 def _convert(raw: Any, row: Row) -> tuple[Any, list[str]]:
     value, warnings = raw, []
-    if value == "" and row.target.role is Role.ACCOUNT_KEY:
-        return None, []
     for step in row.steps:
         if value is None:
             break
@@ -156,19 +159,31 @@ def _convert(raw: Any, row: Row) -> tuple[Any, list[str]]:
             value = value.value
     if row.translate is not None and value is not None:
         value = _translated(value, row.translate)
-    if row.target.kind in {Kind.EMAILS} and isinstance(value, list):
+    if isinstance(value, str) and not value.strip() and _blank_is_null(row.target):
+        return None, warnings
+    if row.target.kind is Kind.EMAILS and isinstance(value, list):
         value, dropped = _addresses(value)
         warnings.extend(["address_unreadable"] * dropped)
     return cast(value, row.target.kind), warnings
 
 
+def _blank_is_null(target: FieldSpec) -> bool:
+    """Blank text is a value of its own for texts only; elsewhere it is how services write "no value"."""
+    return target.kind not in {Kind.TEXT, Kind.RICH_TEXT, Kind.ANY} and target.role is not Role.RECORD_KEY
+
+
 def _addresses(values: list[Any]) -> tuple[list[Any], int]:
-    kept = [value for value in values if isinstance(value, str) and "@" in value]
-    return kept, len(values) - len(kept)
+    kept = []
+    for value in values:
+        try:
+            kept.append(cast(value, Kind.EMAIL))
+        except DataError:
+            continue
+    return [value for value in kept if value is not None], len(values) - len(kept)
 
 
 def _translated(value: Any, translation: Translation) -> Any:
-    key = str(value)
+    key = cast(value, Kind.TEXT)
     if key in translation.table:
         return translation.table[key]
     if translation.otherwise is Otherwise.KEEP:
@@ -184,9 +199,15 @@ def _holds(condition: Condition, body: Mapping[str, Any]) -> bool:
         value = value.get(name) if isinstance(value, Mapping) else None
     given = condition.model_fields_set
     if "equals" in given:
-        return bool(value == condition.equals)
+        return _same(value, condition.equals)
     if "in_" in given:
-        return value in (condition.in_ or [])
+        return any(_same(value, item) for item in condition.in_ or [])
     if "less_than" in given:
-        return isinstance(value, (int, float)) and value < (condition.less_than or 0.0)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number and value < (condition.less_than or 0.0)
     return (value in (None, "", [], {})) is condition.is_empty
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Equality in which true is not 1 and false is not 0."""
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)

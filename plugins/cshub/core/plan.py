@@ -101,10 +101,8 @@ def plan_digest(rows: Iterable[PlanRow]) -> str:
     """16 hex digits over all rows; any change of the plan changes it."""
     digest = hashlib.sha256()
     for row in rows:
-        digest.update(orjson.dumps([_text(getattr(row, name)) for name in TEXT_COLUMNS]))
-        digest.update(
-            b"".join(_json(getattr(row, name)).encode() for name in JSON_COLUMNS if getattr(row, name) is not None)
-        )
+        cells = [_text(getattr(row, name)) for name in (*TEXT_COLUMNS, "link_version")]
+        digest.update(orjson.dumps([*cells, *(_json(getattr(row, name)) for name in JSON_COLUMNS)]))
     return digest.hexdigest()[:16]
 
 
@@ -136,7 +134,7 @@ def excesses(counts: PlanCounts, guard: Guard, *, linked: int) -> list[Excess]:
 def _allowed(limit: GuardLimit, linked: int) -> int | None:
     bounds = [] if limit.count is None else [limit.count]
     if limit.share is not None:
-        bounds.append(int(limit.share * linked))
+        bounds.append(int(round(limit.share * linked, 6)))  # 0.29 * 100 is 28.999999999999996
     return min(bounds) if bounds else None
 
 

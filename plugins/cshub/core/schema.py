@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pandas as pd
 import pandera.pandas as pa
 
 from cshub.core.mapping import CompiledMapping, MappedRecord, map_record, reject
 from cshub.core.objects import FieldSpec, Kind, Role
 from cshub.core.records import Origin, RejectEntry, SourceRecord
+from cshub.core.text import length
 from cshub.core.values import is_blank
 
 META = ("_source_key", "_origin", "_modified_at", "_account_ref", "_skip", "_absent", "_warnings")
@@ -21,18 +23,18 @@ _DTYPES: Mapping[Kind, Any] = {
     Kind.BOOLEAN: "boolean",
     Kind.EMAILS: object,
     Kind.IDS: object,
-    Kind.ANY: object,
 }
+_TEXTS = frozenset({Kind.TEXT, Kind.RICH_TEXT, Kind.ID, Kind.EMAIL})
 _MARK = " ⇒ "
+_JSON = "\x00"
 
 
 @dataclass(frozen=True, slots=True)
 class MappedChunk:
     """Result of mapping one chunk.
 
-    ``frame``: one row per mapped record, columns :data:`META` (text; ``_absent`` and ``_warnings`` are lists of text)
-    followed by one column per mapped attribute, named as the attribute; index 0…n-1 without meaning.
-    ``rejects``: every reason of every rejected record; ``rejected``: how many records that is.
+    ``frame``: see :func:`to_frame`. ``rejects``: every reason of every rejected record; ``rejected``: how many records
+    that is. ``warnings``: kind → count over the records in ``frame``.
     """
 
     frame: pd.DataFrame
@@ -45,23 +47,31 @@ def map_chunk(records: Sequence[tuple[SourceRecord, Origin]], mapping: CompiledM
     """Every record ends exactly once: in ``frame`` or in ``rejects``. All bodies must be present."""
     mapped: list[MappedRecord] = []
     rejects: list[RejectEntry] = []
+    rejected = 0
     for record, origin in records:
         result = map_record(record, origin, mapping)
         if isinstance(result, MappedRecord):
             mapped.append(result)
         else:
             rejects.extend(result)
+            rejected += 1
     frame = to_frame(mapped, mapping)
-    invalid = validate_frame(frame, mapping)
-    rejects.extend(invalid)
-    bad = {entry.source_key for entry in invalid}
-    good = frame[~frame["_source_key"].isin(bad)].reset_index(drop=True) if bad else frame
-    warnings = Counter(warning for item in mapped if item.source_key not in bad for warning in item.warnings)
-    return MappedChunk(good, rejects, len({entry.source_key for entry in rejects}), dict(warnings))
+    invalid = _invalid_rows(frame, mapping)
+    rejects.extend(entry for entries in invalid.values() for entry in entries)
+    good = frame.drop(index=list(invalid)).reset_index(drop=True) if invalid else frame
+    warnings = Counter(
+        warning for position, item in enumerate(mapped) if position not in invalid for warning in item.warnings
+    )
+    return MappedChunk(good, rejects, rejected + len(invalid), dict(warnings))
 
 
 def to_frame(mapped: Sequence[MappedRecord], mapping: CompiledMapping) -> pd.DataFrame:
-    """Columns :data:`META` and one per attribute; absent and null are both null here, ``_absent`` tells them apart."""
+    """One row per record, index 0…n-1 without meaning.
+
+    Columns: :data:`META` (text; ``_absent`` and ``_warnings`` are lists of text), then one per attribute other than the
+    keys, named as the attribute: text, Float64, boolean, lists of text. A value of kind ANY is JSON text after a NUL,
+    which no other text holds. Absent and null are both null here; ``_absent`` tells them apart.
+    """
     names = [name for name, spec in mapping.attributes.items() if spec.role not in {Role.RECORD_KEY, Role.ACCOUNT_KEY}]
     columns: dict[str, Any] = {
         "_source_key": pd.array([item.source_key for item in mapped], dtype="str"),
@@ -75,6 +85,8 @@ def to_frame(mapped: Sequence[MappedRecord], mapping: CompiledMapping) -> pd.Dat
     for name in names:
         dtype = _DTYPES.get(mapping.kinds[name], "str")
         cells = [item.values.get(name) for item in mapped]
+        if mapping.kinds[name] is Kind.ANY:
+            cells = [None if cell is None else _JSON + orjson.dumps(cell).decode() for cell in cells]
         columns[name] = _objects(cells) if dtype is object else pd.array(cells, dtype=dtype)
     return pd.DataFrame(columns)
 
@@ -114,14 +126,19 @@ def build_schema(mapping: CompiledMapping) -> pa.DataFrameSchema:
 
 def validate_frame(frame: pd.DataFrame, mapping: CompiledMapping) -> list[RejectEntry]:
     """Every reason of every invalid row of a mapped frame; rows with a skip reason are not judged."""
-    judged = frame[frame["_skip"].isna()].reset_index(drop=True)
+    return [entry for entries in _invalid_rows(frame, mapping).values() for entry in entries]
+
+
+def _invalid_rows(frame: pd.DataFrame, mapping: CompiledMapping) -> dict[int, list[RejectEntry]]:
+    """Index of each invalid row → every reason, in the order of the rows."""
+    judged = frame[frame["_skip"].isna()]
     if judged.empty:
-        return []
+        return {}
     try:
         build_schema(mapping).validate(judged, lazy=True)
     except pa.errors.SchemaErrors as errors:
         return _entries(errors.failure_cases, judged, mapping)
-    return []
+    return {}
 
 
 def _checks(spec: FieldSpec) -> list[pa.Check]:
@@ -129,17 +146,17 @@ def _checks(spec: FieldSpec) -> list[pa.Check]:
     if spec.required:
         checks.append(
             pa.Check(
-                lambda column: column.notna(),
+                lambda column: _per_cell(column, lambda cell: not is_blank(_cell(cell), spec.kind)),
                 ignore_na=False,
                 error=f"a value is required{_MARK}Fill the field in the source, or map another one to {spec.name}.",
             )
         )
-    if spec.max_length is not None:
+    if spec.max_length is not None and spec.kind in _TEXTS:
         limit = spec.max_length
         checks.append(
             pa.Check(
-                lambda column: column.str.len() <= limit,
-                error=f"longer than {limit} characters{_MARK}Add `truncate: {limit}` to the row of {spec.name}.",
+                lambda column: _per_cell(column, lambda cell: length(cell) <= limit),
+                error=f"longer than {limit} characters{_MARK}Add `truncate: {limit}` to the mapping of {spec.name}.",
             )
         )
     if spec.picklist:
@@ -154,7 +171,7 @@ def _checks(spec: FieldSpec) -> list[pa.Check]:
 
 
 def _row_checks(mapping: CompiledMapping) -> list[pa.Check]:
-    names = [name for name in mapping.target.needs_one_of if name in mapping.kinds]
+    names = _needed(mapping)
     if not names:
         return []
     kinds = mapping.kinds
@@ -163,24 +180,38 @@ def _row_checks(mapping: CompiledMapping) -> list[pa.Check]:
         filled = [[not is_blank(_cell(cell), kinds[name]) for cell in frame[name]] for name in names]
         return pd.Series([any(cells) for cells in zip(*filled, strict=True)], index=frame.index)
 
-    titles = " or ".join(names)
-    return [pa.Check(any_filled, error=f"neither {titles} has a value{_MARK}Give the record a {titles} in the source.")]
+    return [pa.Check(any_filled, error=_row_error(names))]
 
 
-def _entries(cases: pd.DataFrame, judged: pd.DataFrame, mapping: CompiledMapping) -> list[RejectEntry]:
+def _needed(mapping: CompiledMapping) -> list[str]:
+    return [name for name in mapping.target.needs_one_of if name in mapping.kinds]
+
+
+def _row_error(names: Sequence[str]) -> str:
+    reason = f"neither {' nor '.join(names)} has a value" if len(names) > 1 else f"{names[0]} has no value"
+    return f"{reason}{_MARK}Fill in {' or '.join(names)} in the source."
+
+
+def _per_cell(column: pd.Series[Any], holds: Callable[[Any], bool]) -> pd.Series[bool]:
+    return pd.Series([holds(cell) for cell in column], index=column.index, dtype=bool)
+
+
+def _entries(cases: pd.DataFrame, judged: pd.DataFrame, mapping: CompiledMapping) -> dict[int, list[RejectEntry]]:
     seen: dict[tuple[int, str, str], Any] = {}
+    needed = _needed(mapping)
+    row_error = _row_error(needed) if needed else None
     for column, check, index, value in zip(
         cases["column"], cases["check"], cases["index"], cases["failure_case"], strict=True
     ):
-        whole_row = column not in mapping.kinds or str(check).startswith("neither ")
-        name = " / ".join(mapping.target.needs_one_of) if whole_row else str(column)
+        whole_row = check == row_error
+        name = " / ".join(needed) if whole_row else str(column)
         seen.setdefault((int(index), name, str(check)), None if whole_row else value)
     by_row: dict[int, list[RejectEntry]] = defaultdict(list)
     for (index, name, check), value in seen.items():
         reason, _, remedy = check.partition(_MARK)
-        key = str(judged["_source_key"].iloc[index])
+        key = str(judged["_source_key"].loc[index])
         by_row[index].append(reject(key, name, reason, value=value, remedy=remedy))
-    return [entry for index in sorted(by_row) for entry in by_row[index]]
+    return dict(sorted(by_row.items()))
 
 
 def _objects(cells: Sequence[Any]) -> pd.Series[Any]:
@@ -188,7 +219,9 @@ def _objects(cells: Sequence[Any]) -> pd.Series[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """A cell as a plain value: pandas' forms of null become None, arrays of a Parquet file become lists."""
+    """A cell as a plain value: null of any form is None, arrays of a Parquet file are lists, JSON text is decoded."""
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return None
-    return value.tolist() if hasattr(value, "tolist") and not isinstance(value, (str, bytes)) else value
+    if isinstance(value, str):
+        return orjson.loads(value[1:]) if value.startswith(_JSON) else value
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -19,6 +19,7 @@ from cshub.core.objects import Kind
 from cshub.core.text import clean_text, normalise_text
 
 FINGERPRINT_VERSION = "x1"
+MAX_DEPTH = 50  # levels of lists and objects in a value of kind ANY
 
 
 def cast(value: Any, kind: Kind) -> Any:
@@ -34,7 +35,7 @@ def normalise(value: Any, kind: Kind) -> Any:
     if value is None:
         return None
     normal = _NORMALISERS[kind](value)
-    return normal if normal or kind in _SCALARS else None
+    return None if normal in ("", [], {}) else normal
 
 
 def fingerprint(value: Any, kind: Kind) -> str:
@@ -60,21 +61,24 @@ def parse_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise DataError(f"{text!r} is not a date and time: expected ISO 8601 such as 2026-11-20T10:00:00Z") from error
+        reason = f"{text[:40]!r} is not a date and time: expected ISO 8601 such as 2026-11-20T10:00:00Z"
+        raise DataError(reason) from error
     if moment.tzinfo is None:
-        raise DataError(f"{text!r} has no time zone: expected ISO 8601 with Z or an offset")
-    return moment.astimezone(UTC)
+        raise DataError(f"{text[:40]!r} has no time zone: expected ISO 8601 with Z or an offset")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise DataError(f"{text[:40]!r} lies outside the years 1 to 9999") from error
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, (int, float)):
-        return str(value)
     if isinstance(value, str):
         return clean_text(value)[0]
+    if isinstance(value, (int, float)):
+        number = _number(value)
+        return str(value if isinstance(value, int) else int(number) if number == int(number) else number)
     raise DataError(f"expected text, got {_name_of(value)}")
 
 
@@ -97,7 +101,7 @@ def _datetime(value: Any) -> str:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise DataError("expected a date and time with a zone")
-        return iso_ms(value)
+        return iso_ms(parse_moment(value.isoformat()))
     if isinstance(value, str):
         return iso_ms(parse_moment(value))
     raise DataError(f"expected a date and time, got {_name_of(value)}; use a transform such as epoch_s_to_datetime")
@@ -122,9 +126,13 @@ def _number(value: Any) -> float | int:
             value = float(value) if any(sign in value for sign in ".eE") else int(value)
         except ValueError as error:
             raise DataError(f"expected a number, got {value[:40]!r}") from error
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
+    try:
+        finite = isinstance(value, (int, float)) and math.isfinite(value)
+    except OverflowError:
+        finite = False
+    if not finite:
         raise DataError(f"expected a finite number, got {_name_of(value)}")
-    return value
+    return value if abs(value) < _INTEGER_LIMIT else float(value)
 
 
 def _boolean(value: Any) -> bool:
@@ -144,10 +152,49 @@ def _listed(cast_one: Callable[[Any], str]) -> Callable[[Any], list[str]]:
     return cast_all
 
 
+def _json(value: Any, depth: int = 0) -> Any:
+    """A JSON value that can be stored everywhere: clean texts, finite numbers, objects with text names."""
+    if depth > MAX_DEPTH:
+        raise DataError(f"expected at most {MAX_DEPTH} levels of lists and objects")
+    if isinstance(value, (list, tuple)):
+        return [_json(item, depth + 1) for item in value]
+    if isinstance(value, Mapping):
+        return {_text(name): _json(item, depth + 1) for name, item in value.items()}
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return clean_text(value)[0]
+    if isinstance(value, (int, float)):
+        return _number(value)
+    raise DataError(f"expected a JSON value, got {_name_of(value)}")
+
+
+def _comparable(value: Any) -> Any:
+    """A JSON value in which 1 and 1.0 are one."""
+    if isinstance(value, list):
+        return [_comparable(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _comparable(item) for name, item in value.items()}
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _real(value)
+    return value
+
+
+def _real(value: float) -> float:
+    return float(value) + 0.0  # turns -0.0 into 0.0
+
+
 def _name_of(value: Any) -> str:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return "an object"
-    return "a list" if isinstance(value, list) else f"{type(value).__name__} {str(value)[:40]!r}"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT:
+        return "a number that is too large"
+    return f"{type(value).__name__} {str(value)[:40]!r}"
+
+
+_INTEGER_LIMIT = 2**63  # what JSON writers and databases hold as an integer
 
 
 _CASTS: Mapping[Kind, Callable[[Any], Any]] = {
@@ -161,10 +208,8 @@ _CASTS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.BOOLEAN: _boolean,
     Kind.EMAILS: _listed(_email),
     Kind.IDS: _listed(_identifier),
-    Kind.ANY: lambda value: value,
+    Kind.ANY: _json,
 }
-
-_SCALARS = frozenset({Kind.NUMBER, Kind.BOOLEAN})
 
 _NORMALISERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.TEXT: normalise_text,
@@ -173,9 +218,9 @@ _NORMALISERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.EMAIL: lambda value: value.strip().lower(),
     Kind.DATETIME: lambda value: round(parse_moment(value).timestamp() * 1000),
     Kind.DATE: str,
-    Kind.NUMBER: float,
+    Kind.NUMBER: _real,
     Kind.BOOLEAN: bool,
     Kind.EMAILS: lambda value: sorted({item.strip().lower() for item in value}),
     Kind.IDS: lambda value: sorted(set(value)),
-    Kind.ANY: lambda value: value,
+    Kind.ANY: _comparable,
 }

@@ -26,6 +26,8 @@ from cshub_runtime.supervisor import PROJECT, LocalAirflow, RuntimeFailure
 
 LOGIN = Login("admin", "cshub-demo")
 TASK_ORDER = ("extract", "map", "diff", "approve", "load")
+WORLD = ("--accounts", "30", "--meetings", "240")
+"""The size of the demo's world: at 100 Totango calls a minute its last seven days are synced in less than 3 minutes."""
 RUN_LIMIT_S = 600.0
 READ_LIMIT_S = 90.0
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -62,7 +64,7 @@ class Demo:
         previous = {number: signal.signal(number, _interrupt) for number in ENDINGS}
         try:
             with ExitStack() as running:
-                running.callback(self._announce_stop)
+                running.callback(self._say, "Stopped")
                 return self._perform(running)
         except KeyboardInterrupt:
             return 130
@@ -95,12 +97,13 @@ class Demo:
         self._say("Starting the sandbox of the three services")
         sandbox = running.enter_context(
             SandboxProcess(
-                ["--seed", str(self._options.seed), *self._options.sandbox_arguments],
+                ["--seed", str(self._options.seed), *WORLD, *self._options.sandbox_arguments],
                 environment={**os.environ, MARKER: str(home)},
                 log_path=home / "logs" / "sandbox.log",
             )
         )
         running.callback(airflow.stop)  # before the sandbox, which its tasks talk to
+        running.callback(self._say, "Stopping")
         airflow.start()
         for connection in connections(sandbox.addresses):
             airflow.rest.store_connection(connection)
@@ -198,9 +201,6 @@ class Demo:
             f"Logs                  {self._options.home / 'logs'}",
         ]
         self._console.print("\n".join(["", "Where to look", *lines, ""]), markup=False, highlight=False, soft_wrap=True)
-
-    def _announce_stop(self) -> None:
-        self._say("Stopped")
 
     def _say(self, line: str) -> None:
         passed = time.monotonic() - self._began

@@ -16,8 +16,9 @@
     ├── PermanentError       the service refuses: a person must act
     │   ├── AuthenticationFailed  token wrong, expired or revoked
     │   ├── PermissionDenied
-    │   └── RequestRefused   a 4xx verdict on this one request
-    │       └── NotFound
+    │   ├── RequestRefused   a 4xx verdict on this one request
+    │   │   └── NotFound
+    │   └── RowsFailed       a run in which the target refused records
     ├── DataError            one record cannot be handled; the others go on
     ├── StateError           what the ledger holds forbids the step
     │   ├── IdentityChanged  the connection points at another org or tenant than the pair was built with
@@ -128,6 +129,10 @@ class RequestRefused(PermanentError):
 
 class NotFound(RequestRefused):
     """The service does not know this record (or hides it)."""
+
+
+class RowsFailed(PermanentError):
+    """The target refused records of a run; the others were handled."""
 
 
 class DataError(HubError):

@@ -1,0 +1,224 @@
+"""Job → DAG: extract ▸ map ▸ diff ▸ approve ▸ load. Light: no pandas, pandera or SQLAlchemy at parse time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+
+from cshub.core.errors import JobFileError
+from cshub.core.jobs import BoundJob
+from cshub.library import JobLibrary
+from cshub.operators.approve import ApproveOperator
+from cshub.operators.steps import (
+    APPROVE,
+    DIFF,
+    EXTRACT,
+    LOAD,
+    MAP,
+    DiffOperator,
+    ExtractOperator,
+    LoadOperator,
+    MapOperator,
+)
+from cshub.settings import Settings
+
+ERRORS = "cshub.core.errors"
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=f"{ERRORS}.SpecError", action=RetryAction.FAIL, reason="a file or setting must be corrected"
+        ),
+        RetryRule(exception=f"{ERRORS}.PermanentError", action=RetryAction.FAIL, reason="the service refuses"),
+        RetryRule(exception=f"{ERRORS}.IdentityChanged", action=RetryAction.FAIL, reason="another org or tenant"),
+        RetryRule(exception=f"{ERRORS}.FencedOut", action=RetryAction.FAIL, reason="a newer try has taken over"),
+        RetryRule(
+            exception=f"{ERRORS}.StatisticsMismatch", action=RetryAction.FAIL, reason="the numbers do not add up"
+        ),
+        RetryRule(
+            exception=f"{ERRORS}.RateLimited",
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(seconds=60),
+            reason="the call budget is used up",
+        ),
+        RetryRule(
+            exception=f"{ERRORS}.LockHeld",
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(seconds=30),
+            reason="another run of the pair is at work",
+        ),
+    ]
+)
+PARAMS_HELP = "A window given here is read exactly; without one a run reads its own interval, or up to now."
+
+
+def build_dags(integration_type: str, library: JobLibrary | None = None) -> Iterator[DAG]:
+    """One DAG for each enabled or disabled job of the type.
+
+    Raises :class:`JobFileError` with every fault of every broken file of the type, after the good ones were built: the
+    DAG processor shows it as import error and keeps the others.
+    """
+    settings = Settings.from_environment()
+    library = library or JobLibrary.from_settings(settings)
+    faults: list[JobFileError] = []
+    for path in library.job_paths():
+        try:
+            loaded = library.load(path)
+            if loaded.bound.job.type != integration_type:
+                continue
+            found = loaded.faults()
+        except JobFileError as error:
+            if _mentions(path.read_text("utf-8"), integration_type):
+                faults.append(error)
+            continue
+        if found:
+            faults.append(JobFileError(found))
+            continue
+        yield build_dag(loaded.bound, settings.timezone)
+    if faults:
+        raise JobFileError([fault for error in faults for fault in error.faults])
+
+
+def build_dag(bound: BoundJob, timezone: ZoneInfo) -> DAG:
+    """The DAG of one job; its id is the job's."""
+    job = bound.job
+    cron = bound.schedule.as_cron()
+    target_asset = Asset(
+        name=f"{job.id}",
+        uri=f"cshub://{bound.template.target.system}/{bound.template.target.object}/{job.id}",
+        group="cshub",
+    )
+    dag = DAG(
+        dag_id=job.id,
+        dag_display_name=job.name,
+        description=job.description or bound.template.title,
+        doc_md=_doc(bound, timezone),
+        schedule=CronDataIntervalTimetable(cron, timezone=str(timezone)) if cron else None,
+        start_date=datetime(2020, 1, 1, tzinfo=timezone),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=not job.enabled,
+        tags=sorted({"cshub", bound.template.source.system, bound.template.target.system, *job.tags}),
+        params=_params(),
+        default_args={
+            "retries": job.retries,
+            "retry_delay": timedelta(seconds=10),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(minutes=10),
+            "retry_policy": RETRY_POLICY,
+        },
+        render_template_as_native_obj=False,
+    )
+    with dag:
+        extract = ExtractOperator(
+            task_id=EXTRACT, job_id=job.id, task_display_name="Extract", doc_md=_STEP_DOCS[EXTRACT]
+        )
+        mapped = MapOperator(task_id=MAP, job_id=job.id, task_display_name="Map", doc_md=_STEP_DOCS[MAP])
+        diff = DiffOperator(task_id=DIFF, job_id=job.id, task_display_name="Diff", doc_md=_STEP_DOCS[DIFF])
+        approve = ApproveOperator(
+            task_id=APPROVE,
+            job_id=job.id,
+            task_display_name="Approve",
+            doc_md=_STEP_DOCS[APPROVE],
+            response_timeout=timedelta(hours=job.guard.wait_hours),
+        )
+        load = LoadOperator(
+            task_id=LOAD,
+            job_id=job.id,
+            task_display_name="Load",
+            doc_md=_STEP_DOCS[LOAD],
+            outlets=[target_asset],
+            max_active_tis_per_dag=1,
+        )
+        extract >> mapped >> diff >> approve >> load
+    return dag
+
+
+def _mentions(text: str, integration_type: str) -> bool:
+    return any(line.strip() == f"type: {integration_type}" for line in text.splitlines())
+
+
+def _params() -> dict[str, Param]:
+    return {
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Stop after the plan. Nothing is sent; the plan can be reviewed and applied later.",
+            section="What to do",
+        ),
+        "full_sync": Param(
+            False,
+            type="boolean",
+            title="Full sync",
+            description="Ignore the watermark and read as far back as the job allows.",
+            section="What to do",
+        ),
+        "only_waiting": Param(
+            False,
+            type="boolean",
+            title="Only what waits",
+            description="Try parked, empty, rejected and failed records again, and read no window.",
+            section="What to do",
+        ),
+        "window_start": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Window start",
+            description=PARAMS_HELP,
+            section="Window",
+        ),
+        "window_end": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Window end",
+            description="The end is not part of the window. Give both bounds or neither.",
+            section="Window",
+        ),
+    }
+
+
+_STEP_DOCS = {
+    EXTRACT: "Reads the records of the window, and by id those that wait: empty, parked, rejected or failed before.",
+    MAP: "Renames, transforms, casts and validates. A row that fails leaves with every reason; the others go on.",
+    DIFF: "Compares with the target and with what was last agreed, and plans each record. A dry run ends here.",
+    APPROVE: "Passes at once while the plan is within the job's guard; otherwise waits for a person.",
+    LOAD: "Carries out the plan. May be interrupted at any point: the next try goes on, nothing is sent twice.",
+}
+
+
+def _doc(bound: BoundJob, timezone: ZoneInfo) -> str:
+    rows = "\n".join(
+        f"| {f'`{row.source}`' if row.source else f'constant {row.constant!r}'} | `{row.target}` "
+        f"| {'key' if row.key else ''} {'locked' if row.locked else ''} |"
+        for row in bound.fields
+    )
+    cron = bound.schedule.as_cron()
+    when = f"`{cron}` in {timezone}" if cron else "by hand"
+    skips = ", ".join(dict.fromkeys(rule.reason for rule in bound.skip_when)) or "nothing"
+    return f"""\
+### {bound.job.name}
+
+{bound.job.description or bound.template.description}
+
+| | |
+|---|---|
+| integration type | `{bound.job.type}` |
+| from | {bound.template.source.system} {bound.template.source.object}, connection `{bound.job.source.connection}` |
+| to | {bound.template.target.system} {bound.template.target.object}, connection `{bound.job.target.connection}` |
+| runs | {when} |
+| new records | {"created" if bound.job.allow_new_records else "not created (allow_new_records is off)"} |
+| edits made in the target | {bound.job.on_target_edit.value} |
+| left out and counted | {skips} |
+
+| source field | target attribute | |
+|---|---|---|
+{rows}
+
+**Backfill:** Trigger ▸ Backfill, or `airflow backfill create --dag-id {bound.id} --from-date … --to-date …`.
+Repeating a window changes nothing that is right already. **Statistics:** XCom of the task *Load*.
+"""

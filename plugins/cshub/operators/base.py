@@ -1,0 +1,115 @@
+"""What the operators of a run share: which job, which kind of run, and the live progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from cshub.core.errors import FencedOut, HubError, WindowError
+from cshub.core.records import RunKind, RunOutcome
+from cshub.core.stats import RunStatistics
+from cshub.core.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.sdk import Context
+
+    from cshub.pipeline.run import Asked, Run
+
+XCOM_VERSION = 1
+_KINDS = {"scheduled": RunKind.SCHEDULED, "backfill": RunKind.BACKFILL}
+
+
+class HubOperator(BaseOperator):
+    """One step of one job. ``job_id`` names the file in the jobs folder; it is read when the task runs."""
+
+    ui_color = "#e8f0fe"
+
+    def __init__(self, *, job_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job_id = job_id
+
+    @contextmanager
+    def hub_run(self, context: Context) -> Iterator[Run]:
+        """The run this task belongs to, its ledger open for the time of the block.
+
+        After an error the run is red in the ledger until a later try goes on with it; whether there is one is decided
+        by the DAG's retry policy, by the kind of error.
+        """
+        from cshub.pipeline.opening import opened_run
+
+        kind = run_kind(context)
+        with opened_run(self.job_id, hub_run_id(context), kind, on_progress=_progress_into(context)) as run:
+            try:
+                yield run
+            except HubError as error:
+                _note_failure(run, error)
+                raise
+
+
+def hub_run_id(context: Context) -> str:
+    """The run's name in the ledger. Airflow's run ids are unique within a DAG only."""
+    dag_run = context["dag_run"]
+    return f"{dag_run.dag_id}:{dag_run.run_id}"
+
+
+def run_kind(context: Context) -> RunKind:
+    params = context["params"]
+    if params.get("dry_run"):
+        return RunKind.DRY
+    if params.get("only_waiting"):
+        return RunKind.RETRY
+    return _KINDS.get(str(getattr(context["dag_run"].run_type, "value", context["dag_run"].run_type)), RunKind.MANUAL)
+
+
+def asked_of(context: Context) -> Asked:
+    """What the scheduler or a person asked of this run. Raises :class:`WindowError` for a bound that is no date."""
+    from cshub.pipeline.run import Asked
+
+    dag_run, params = context["dag_run"], context["params"]
+    start, end = dag_run.data_interval_start, dag_run.data_interval_end
+    return Asked(
+        interval=Window(start, end) if start and end and start < end else None,
+        window_start=_moment("window_start", params.get("window_start")),
+        window_end=_moment("window_end", params.get("window_end")),
+        full_sync=bool(params.get("full_sync")),
+    )
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise WindowError(f"{name} is {text!r}: write a date and time such as 2026-11-20T00:00:00Z.") from error
+    if moment.tzinfo is None:
+        from cshub.settings import Settings
+
+        moment = moment.replace(tzinfo=Settings.from_environment().timezone)
+    return moment
+
+
+def _note_failure(run: Run, error: HubError) -> None:
+    if isinstance(error, FencedOut):
+        return
+    row = run.ledger.run(run.run_id)
+    if row is not None:
+        statistics = row.statistics or RunStatistics()
+        run.ledger.close_run(run.run_id, RunOutcome.RED, statistics, error=str(error), now=run.clock.now())
+
+
+def _progress_into(context: Context) -> Any:
+    """Mirror progress to Airflow's task state store, so that Airflow's own pages show it."""
+    store = context.get("task_state_store")
+
+    def show(progress: Mapping[str, Any]) -> None:
+        if store is not None:
+            store.set("progress", dict(progress))
+
+    return show

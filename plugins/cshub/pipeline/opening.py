@@ -1,0 +1,73 @@
+"""Everything a run needs, opened from the environment: job file, ledger, staging, and both systems by connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from cshub.core.jobs import BoundJob
+from cshub.core.quota import Quota
+from cshub.core.records import RunKind
+from cshub.ledger import Ledger, SharedQuota, quota_name
+from cshub.library import JobLibrary
+from cshub.pipeline.run import Clock, OnProgress, Run, SystemClock, no_progress
+from cshub.settings import Settings
+from cshub.staging import Staging
+from cshub.systems import registry
+
+
+@contextmanager
+def opened_run(
+    job_id: str,
+    run_id: str,
+    kind: RunKind,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    on_progress: OnProgress = no_progress,
+) -> Iterator[Run]:
+    """The run of a job; its ledger is closed when the block ends. Calls nothing before a step needs it.
+
+    Raises :class:`~cshub.core.errors.JobFileError` with every fault of the job's files.
+    """
+    settings = settings or Settings.from_environment()
+    bound = JobLibrary.from_settings(settings).bound(job_id)
+    with Ledger.open(settings.ledger_url) as ledger:
+        yield run_of(bound, run_id, kind, ledger, settings, clock=clock, on_progress=on_progress)
+
+
+def run_of(
+    bound: BoundJob,
+    run_id: str,
+    kind: RunKind,
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    on_progress: OnProgress = no_progress,
+) -> Run:
+    """A run of a job over an open ledger."""
+    template, job = bound.template, bound.job
+    quotas = quotas_of(ledger)
+    return Run(
+        run_id=run_id,
+        kind=kind,
+        bound=bound,
+        source_spec=registry.object_spec(template.source),
+        target_spec=registry.object_spec(template.target),
+        ledger=ledger,
+        staging=Staging(settings.staging_url),
+        open_source=lambda: registry.open_source(template.source, job.source.connection, bound.source_options, quotas),
+        open_target=lambda: registry.open_target(template.target, job.target.connection, bound.target_options, quotas),
+        clock=clock or SystemClock(),
+        on_progress=on_progress,
+    )
+
+
+def quotas_of(ledger: Ledger) -> Callable[[str, int], Quota]:
+    """Token and calls a minute → the budget that all processes of this ledger share for that token."""
+
+    def shared(token: str, calls_per_minute: int) -> Quota:
+        return SharedQuota(ledger, name=quota_name(token), limit=calls_per_minute)
+
+    return shared

@@ -1,0 +1,68 @@
+"""Plans that wait: kept by a dry run, reviewed by a person, applied exactly as shown."""
+
+from __future__ import annotations
+
+from cshub.core.errors import StateError
+from cshub.core.stats import RunStatistics
+from cshub.core.window import Window
+from cshub.ledger import PlanRow as KeptPlan
+from cshub.pipeline.diff import Planned
+from cshub.pipeline.load import Loaded, LoadOrder, load
+from cshub.pipeline.run import Run
+from cshub.staging import FrameRef
+
+
+def keep_plan(run: Run, planned: Planned, *, rejects: FrameRef, statistics: RunStatistics, window: Window) -> str:
+    """Keep a plan under a short id, which comes back; the same run keeps it once."""
+    plan_id = f"{run.bound.id}-{run.clock.now():%Y%m%d-%H%M}-{planned.digest[:6]}"
+    run.ledger.save_plan(
+        plan_id,
+        job_id=run.bound.id,
+        pair_id=run.pair_id,
+        run_id=run.run_id,
+        window=window,
+        reference={
+            "plan": planned.ref.as_dict(),
+            "rejects": rejects.as_dict(),
+            "statistics": statistics.as_dict(),
+            "digest": planned.digest,
+            "job_digest": run.bound.digest,
+        },
+        counts=planned.counts.as_dict(),
+        now=run.clock.now(),
+    )
+    return plan_id
+
+
+def apply_plan(run: Run, plan: KeptPlan) -> Loaded:
+    """Carry out a kept plan; rows whose source, target or link moved since are left out and counted.
+
+    Raises :class:`StateError` when the plan was applied before or the job's files have changed since.
+    """
+    if plan.reference["job_digest"] != run.bound.digest:
+        raise StateError(
+            f"The job {run.bound.id} was changed after the plan {plan.plan_id} was made: make a new plan with "
+            f"`cshub plan {run.bound.id}`."
+        )
+    if plan.window is None:
+        raise StateError(f"The plan {plan.plan_id} has no window: make a new plan with `cshub plan {run.bound.id}`.")
+    now = run.clock.now()
+    run.ledger.open_run(
+        run.run_id,
+        job_id=run.bound.id,
+        pair_id=run.pair_id,
+        kind=run.kind,
+        window=plan.window,
+        job_digest=run.bound.digest,
+        now=now,
+    )
+    run.ledger.mark_applied(plan.plan_id, run.run_id, now)
+    order = LoadOrder(
+        plan=FrameRef.from_dict(plan.reference["plan"]),
+        rejects=FrameRef.from_dict(plan.reference["rejects"]),
+        mapped=RunStatistics.from_dict(plan.reference["statistics"]),
+        planned_at=plan.created_at,
+        window=plan.window,
+        first_run=False,
+    )
+    return load(run, order)

@@ -159,12 +159,13 @@ class Control:
         move = body.get("advance_s", 0)
         if not isinstance(move, int | float) or isinstance(move, bool) or abs(move) > LONGEST_MOVE_S:
             raise Unacceptable("advance_s must be a number of seconds, at most ten years", field="advance_s")
-        if "set" in body:
-            clock.set(_moment(body["set"], "set"))
-        if move:
-            clock.advance(timedelta(seconds=move))
+        moment = _moment(body["set"], "set") if "set" in body else None
         if "freeze" in body:
             clock.freeze(body["freeze"])
+        if moment is not None:
+            clock.set(moment)
+        if move:
+            clock.advance(timedelta(seconds=move))
         return self._read_clock(request)
 
     def _read_faults(self, request: Request) -> Any:

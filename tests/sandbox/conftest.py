@@ -50,8 +50,8 @@ class ChorusCalls:
 def make_chorus() -> Callable[..., ChorusCalls]:
     def make(**size: Any) -> ChorusCalls:
         sandbox = Sandbox(["chorus"], size=WorldSize(**{"accounts": 8, "meetings": 120, **size}), now=NOW)
-        sandbox.clock.set(NOW)
         sandbox.clock.freeze(True)
+        sandbox.clock.set(NOW)
         return ChorusCalls(sandbox, sandbox.service("chorus"))
 
     return make

@@ -48,9 +48,7 @@ def chorus() -> Iterator[RunningSandbox]:
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-def test_a_generated_call_is_answered_as_the_contract_says(
-    case: schemathesis.Case[Any], chorus: RunningSandbox
-) -> None:
+def test_a_generated_call_is_answered_as_in_the_contract(case: schemathesis.Case[Any], chorus: RunningSandbox) -> None:
     meetings = chorus.sandbox.world.meetings
     for name, value in case.path_parameters.items():
         chosen = crc32(str(value).encode())

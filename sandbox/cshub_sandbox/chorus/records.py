@@ -94,7 +94,8 @@ class Records:
             return Stage.DONE
         if now < meeting.ends_at:
             return Stage.LIVE
-        return Stage.PROCESSING if now < self._analysed_at(meeting) else Stage.DONE
+        running = meeting.summary_error is None and now < self._analysed_at(meeting)
+        return Stage.PROCESSING if running else Stage.DONE
 
     def summary(self, meeting: Meeting, now: datetime) -> str | None:
         """The summary, as soon as it is ready; None before, and for ever when it fails."""

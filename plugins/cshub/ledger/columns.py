@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,13 +34,16 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(f"{value.isoformat()} has no time zone: the ledger takes aware moments only.")
         return value.astimezone(UTC) if dialect.name == "postgresql" else (value - _EPOCH) // _MICROSECOND
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if isinstance(value, int):
-            return _EPOCH + timedelta(microseconds=value)
-        moment: datetime = value
-        return moment.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        return _utc if dialect.name == "postgresql" else _from_microseconds
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment if moment is None or moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def _from_microseconds(count: int | None) -> datetime | None:
+    return None if count is None else _EPOCH + timedelta(0, 0, count)
 
 
 class Json(TypeDecorator[Any]):
@@ -75,8 +78,8 @@ class LinkStateCode(TypeDecorator[LinkState]):
     def process_bind_param(self, value: LinkState | None, dialect: Dialect) -> int | None:
         return None if value is None else STATE_CODES[value]
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> LinkState | None:
-        return None if value is None else _STATES[value]
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], LinkState | None]:
+        return _STATES.get
 
 
 STATE_CODES: Mapping[LinkState, int] = {
@@ -95,7 +98,7 @@ def storable(text: str) -> str:
     """``text`` with what a database refuses replaced: NUL by ``␀``, lone surrogates by ``�``."""
     if "\0" in text:
         text = text.replace("\0", "␀")
-    return text.encode("utf-8", "replace").decode("utf-8") if _has_surrogate(text) else text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _has_surrogate(text) else text
 
 
 def encode_json(value: Any) -> str:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
-from cshub.core.errors import ServiceUnavailable, SpecError
+from cshub.core.errors import ServiceUnavailable, SpecError, StateError
 from cshub.ledger.settings import VARIABLE
 
 BUSY_LIMIT_S = 60
 READ_CHUNK = 10_000
-"""Keys of one query; SQLite allows 32,766 parameters (https://www.sqlite.org/limits.html, 9)."""
+"""Keys of one query: what is held in memory beside the answer."""
 _WRITES = "cshub_writes"
 T = TypeVar("T")
 
@@ -25,20 +25,20 @@ class Database:
 
     Raises :class:`SpecError` for an url that names neither SQLite nor PostgreSQL. A database that does not answer,
     stays locked for a minute or has no room left raises :class:`ServiceUnavailable`; nothing of that transaction is
-    kept then, unless the connection broke during the commit itself.
+    kept then, unless the connection broke during the commit itself. A damaged file raises :class:`StateError`.
     """
 
     def __init__(self, url: str) -> None:
         self.url = _parsed(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         if self.is_postgresql:
-            self._engine = create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
-            event.listen(self._engine, "connect", _prepare_postgresql)
+            self.engine = create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+            event.listen(self.engine, "connect", _prepare_postgresql)
         else:
-            self._engine = create_engine(self.url, connect_args={"timeout": BUSY_LIMIT_S, "isolation_level": None})
-            event.listen(self._engine, "connect", _prepare_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
-        self._writer = self._engine.execution_options(**{_WRITES: True})
+            self.engine = create_engine(self.url, connect_args={"timeout": BUSY_LIMIT_S, "isolation_level": None})
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._writer = self.engine.execution_options(**{_WRITES: True})
 
     @property
     def file(self) -> Path | None:
@@ -48,7 +48,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads."""
-        with _told(self.url), self._engine.connect() as connection:
+        with _told(self.url), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -61,7 +61,7 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 def chunks(items: Sequence[T], size: int = READ_CHUNK) -> Iterator[Sequence[T]]:
@@ -106,6 +106,11 @@ def _told(url: URL) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if type(error) is DatabaseError:
+            raise StateError(
+                f"The ledger at {url.render_as_string(hide_password=True)} cannot be read: {error.orig}. "
+                "Stop all runs and restore the database from its last backup."
+            ) from error
         if not (error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))):
             raise
         raise ServiceUnavailable(

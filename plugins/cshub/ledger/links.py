@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +13,28 @@ from cshub.core.errors import LinkMoved
 from cshub.core.records import Link, LinkState
 from cshub.ledger.database import Database, chunks
 from cshub.ledger.shapes import Shape, ShapeBook, pack, pack_target, unpack, unpack_target
-from cshub.ledger.statements import insert_into
+from cshub.ledger.statements import among, insert_into
 from cshub.ledger.tables import WAITING, link, run
 
 _KEYS = ("pair_id", "source_key")
+_WANTED = select(
+    link.c.pair_id,
+    link.c.source_key,
+    link.c.state,
+    link.c.version,
+    link.c.shape_id,
+    link.c.target_key,
+    link.c.target_account_id,
+    link.c.target_extra,
+    link.c.source_base,
+    link.c.target_base,
+    link.c.source_modified_at,
+    link.c.target_modified_at,
+    link.c.first_seen_at,
+    link.c.created_at,
+    link.c.written_at,
+    run.c.run_id,
+).select_from(link.outerjoin(run, run.c.number == link.c.run_number))
 
 
 class LinkBook:
@@ -27,18 +45,11 @@ class LinkBook:
         self._shapes = ShapeBook(database)
 
     def by_source(self, pair_id: int, keys: Sequence[str]) -> dict[str, Link]:
-        found: dict[str, Link] = {}
-        for part in chunks(keys):
-            here = and_(link.c.pair_id == pair_id, link.c.source_key.in_(part))
-            found.update((item.source_key, item) for item in self._read(here))
-        return found
+        return {item.source_key: item for item in self._with_keys(pair_id, link.c.source_key, keys)}
 
     def by_target(self, pair_id: int, keys: Sequence[str]) -> dict[str, Link]:
-        found: dict[str, Link] = {}
-        for part in chunks(keys):
-            here = and_(link.c.pair_id == pair_id, link.c.target_key.in_(part))
-            found.update((item.target_key, item) for item in self._read(here) if item.target_key is not None)
-        return found
+        found = self._with_keys(pair_id, link.c.target_key, keys)
+        return {item.target_key: item for item in found if item.target_key is not None}
 
     def in_state(self, pair_id: int, states: Collection[LinkState], seen_since: datetime | None) -> list[Link]:
         here = and_(link.c.pair_id == pair_id, link.c.state.in_(set(states)))
@@ -46,7 +57,9 @@ class LinkBook:
             here = and_(here, WAITING)
         if seen_since is not None:
             here = and_(here, link.c.first_seen_at >= seen_since)
-        return sorted(self._read(here), key=lambda item: item.source_key)
+        with self._database.reading() as connection:
+            rows = connection.execute(_WANTED.where(here).order_by(link.c.source_key)).all()
+        return self._unpacked(rows)
 
     def count(self, pair_id: int) -> dict[LinkState, int]:
         counted = select(link.c.state, func.count()).where(link.c.pair_id == pair_id).group_by(link.c.state)
@@ -59,12 +72,15 @@ class LinkBook:
         numbers = self._shapes.numbers(shapes)
         return [_packed(item, shape, numbers[shape]) for item, shape in zip(links, shapes, strict=True)]
 
-    def _read(self, here: ColumnElement[bool]) -> Iterable[Link]:
-        wanted = select(link, run.c.run_id).select_from(link.outerjoin(run, run.c.number == link.c.run_number))
-        with self._database.reading() as connection:
-            rows = connection.execute(wanted.where(here)).all()
-        shapes = self._shapes.shapes({row.shape_id for row in rows})
-        return [_link(row, shapes[row.shape_id]) for row in rows]
+    def _with_keys(self, pair_id: int, column: ColumnElement[Any], keys: Sequence[str]) -> Iterator[Link]:
+        for part in chunks(keys):
+            with self._database.reading() as connection:
+                here = and_(link.c.pair_id == pair_id, among(connection, column, part))
+                rows = connection.execute(_WANTED.where(here)).all()
+            yield from self._unpacked(rows)
+
+    def _unpacked(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Link]:
+        return _links(rows, self._shapes.shapes({row.shape_id for row in rows}))
 
 
 def store(connection: Connection, rows: Sequence[dict[str, Any]], run_number: int) -> None:
@@ -107,7 +123,7 @@ def _check_versions(connection: Connection, rows: Sequence[dict[str, Any]]) -> N
         expected = {row["source_key"]: row["version"] - 1 for row in rows if row["pair_id"] == pair_id}
         stored: dict[str, int] = {}
         for part in chunks(sorted(expected)):
-            here = and_(link.c.pair_id == pair_id, link.c.source_key.in_(part))
+            here = and_(link.c.pair_id == pair_id, among(connection, link.c.source_key, part))
             found = connection.execute(select(link.c.source_key, link.c.version).where(here).with_for_update())
             stored.update((key, version) for key, version in found)
         moved = [key for key, version in expected.items() if stored.get(key, 0) != version]
@@ -150,23 +166,31 @@ def _packed(item: Link, shape: Shape, shape_id: int) -> dict[str, Any]:
     }
 
 
-def _link(row: Row[Any], shape: Shape) -> Link:
-    source_base = unpack(row.source_base, shape.source)
-    return Link(
-        pair_id=row.pair_id,
-        source_key=row.source_key,
-        state=row.state,
-        version=row.version,
-        target_key=row.target_key,
-        target_account_id=row.target_account_id,
-        target_extra=dict(zip(shape.extra, row.target_extra or (), strict=True)),
-        source_base=source_base,
-        target_base=unpack_target(row.target_base, shape, source_base),
-        mapping_version=shape.mapping_version,
-        source_modified_at=row.source_modified_at,
-        target_modified_at=row.target_modified_at,
-        first_seen_at=row.first_seen_at,
-        created_at=row.created_at,
-        written_at=row.written_at,
-        run_id=row.run_id,
-    )
+def _links(rows: Iterable[Row[*tuple[Any, ...]]], shapes: Mapping[int, Shape]) -> list[Link]:
+    found: list[Link] = []
+    for row in rows:
+        pair_id, key, state, version, shape_id, target, account, extra, base, target_base = row[:10]
+        source_at, target_at, first_seen_at, created_at, written_at, run_id = row[10:]
+        shape = shapes[shape_id]
+        source_base = unpack(base, shape.source)
+        found.append(
+            Link(
+                pair_id=pair_id,
+                source_key=key,
+                state=state,
+                version=version,
+                target_key=target,
+                target_account_id=account,
+                target_extra=dict(zip(shape.extra, extra, strict=True)) if extra else {},
+                source_base=source_base,
+                target_base=unpack_target(target_base, shape, source_base),
+                mapping_version=shape.mapping_version,
+                source_modified_at=source_at,
+                target_modified_at=target_at,
+                first_seen_at=first_seen_at,
+                created_at=created_at,
+                written_at=written_at,
+                run_id=run_id,
+            )
+        )
+    return found

@@ -12,7 +12,7 @@ from cshub.core.records import LinkState, RejectEntry
 from cshub.ledger.columns import storable
 from cshub.ledger.database import chunks
 from cshub.ledger.rows import RejectRow
-from cshub.ledger.statements import insert_into
+from cshub.ledger.statements import among, insert_into
 from cshub.ledger.tables import reject
 
 VALUE_LIMIT = 500
@@ -61,7 +61,7 @@ def resolve(connection: Connection, pair_id: int, source_keys: Collection[str], 
     for part in chunks(sorted(source_keys)):
         connection.execute(
             update(reject)
-            .where(unsettled & reject.c.source_key.in_(part))
+            .where(unsettled & among(connection, reject.c.source_key, part))
             .values(resolved_run_id=run_id, resolved_at=now)
         )
 

@@ -21,6 +21,8 @@ from cshub.ledger.tables import shape as table
 
 _HEX, _TEXT = b"\x00", b"\x01"
 _SAME_AS_SOURCE = b""
+_MARK = 2
+"""Hex digits of the byte that tells how the rest is packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def pack(values: Mapping[str, str], names: tuple[str, ...]) -> bytes:
         return b""
     texts = [values[name] for name in names]
     joined = "".join(texts)
-    if len({len(text) for text in texts}) == 1:
+    if joined and len({len(text) for text in texts}) == 1:
         try:
             packed = bytes.fromhex(joined)
         except ValueError:
@@ -113,9 +115,11 @@ def unpack(packed: bytes | None, names: tuple[str, ...]) -> dict[str, str]:
         return {}
     if packed[:1] == _TEXT:
         return dict(zip(names, orjson.loads(packed[1:]), strict=True))
-    digits = packed[1:].hex()
-    width = len(digits) // len(names)
-    return {name: digits[start * width : (start + 1) * width] for start, name in enumerate(names)}
+    digits = packed.hex()
+    width = (len(digits) - _MARK) // len(names)
+    return {
+        name: digits[start : start + width] for name, start in zip(names, range(_MARK, len(digits), width), strict=True)
+    }
 
 
 def pack_target(link: Link, shape: Shape) -> bytes | None:

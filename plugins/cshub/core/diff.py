@@ -48,6 +48,7 @@ class Rule(StrEnum):
     CREATION_NOT_ALLOWED = "creation_not_allowed"
     DELETED_IN_TARGET = "deleted_in_target"
     SOURCE_NOT_READABLE = "source_not_readable"
+    TARGET_NOT_READABLE = "target_not_readable"
     MOVED_SINCE_PLAN = "moved_since_plan"
 
 
@@ -120,8 +121,8 @@ class PlanRow:
 def decide(desired: Desired, link: Link | None, target: TargetView | None, rules: PlanRules) -> PlanRow:
     """The plan for one record.
 
-    ``target`` is None when there is nothing to compare with: no link and nothing to adopt. For a linked record it
-    must be PRESENT or DELETED (proven); ABSENT is not a basis for a decision and raises ``ValueError``.
+    ``target`` is None when there is nothing to compare with. A linked record whose target is neither PRESENT nor
+    DELETED (proven) is left alone until a later run can see it.
     """
     version = link.version if link else None
     linked = link is not None and link.target_key is not None
@@ -138,7 +139,7 @@ def decide(desired: Desired, link: Link | None, target: TargetView | None, rules
         return _new(draft, rules)
     assert link is not None
     if target is None or target.presence is Presence.ABSENT:
-        raise ValueError(f"record {desired.source_key}: the target's state is not known; prove it by id first")
+        return draft.row(Action.SKIP, Rule.TARGET_NOT_READABLE)
     if target.record is None:
         return draft.row(Action.SKIP, Rule.DELETED_IN_TARGET, reason="deleted_in_target", state=LinkState.DELETED)
     return _merge(draft, link, target.record, rules)
@@ -212,7 +213,8 @@ def _adopt(draft: _Draft, record: TargetRecord, rules: PlanRules) -> PlanRow:
     """A target record that carries this source record's id already: link it, and bring it up to date."""
     source_base = _fingerprints(draft.desired.values, rules)
     target_now = _fingerprints(record.values, rules)
-    differing = [name for name in rules.updateable if name in source_base and source_base[name] != target_now.get(name)]
+    shown = [name for name in source_base if name in rules.updateable and name in target_now]
+    differing = [name for name in shown if source_base[name] != target_now[name]]
     writable = [name for name in differing if _may_write(name, draft.desired.values[name], rules)]
     writes = [
         name
@@ -328,14 +330,16 @@ class _Comparison:
 
     def verdict(self, name: str) -> Rule:
         source_changed = self.source_now[name] != self.link.source_base.get(name)
-        if self.source_now[name] == self.target_now.get(name):
+        if name not in self.target_now:
+            return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
+        if self.source_now[name] == self.target_now[name]:
             return Rule.BOTH_AGREE if source_changed else Rule.NOTHING_CHANGED
         return _VERDICTS[source_changed, self._target_changed(name), self.source_wins]
 
     def _target_changed(self, name: str) -> bool:
         if name not in self.link.source_base:
             return False
-        now = self.target_now.get(name)
+        now = self.target_now[name]
         known = (self.link.target_base or {}).get(name)
         if now in (known, self.link.source_base[name]):
             return False

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from cshub.core.errors import HubError
+from cshub.core.errors import StateError
 from cshub.core.records import DecisionEntry, Intent, Link, LinkState, Operation, TargetKey, TargetRecord
 from cshub.core.values import fingerprints, parse_moment
 from cshub.pipeline.run import Run
-from cshub.pipeline.writes import OUTCOMES, Writer, changes_of, new_link
+from cshub.pipeline.writes import OUTCOMES, Writer, changes_of, is_proven_gone, new_link
 
 SETTLE_AFTER = timedelta(seconds=10)
 """How long a lost call may still be under way in the service before its absence is believed."""
@@ -52,7 +52,8 @@ def _created(run: Run, intent: Intent) -> TargetRecord | None:
 
 def _updated(run: Run, intent: Intent) -> TargetRecord | None:
     """The record when it holds what the update would have written, None when it does not."""
-    record = _read(run, intent)
+    key = _key(intent)
+    record = run.target.read_keys([key]).get(key.key)
     if record is None:
         return None
     now = fingerprints(record.values, run.mapping.kinds)
@@ -61,16 +62,14 @@ def _updated(run: Run, intent: Intent) -> TargetRecord | None:
 
 
 def _deleted(run: Run, intent: Intent) -> TargetRecord | None:
-    if _read(run, intent) is not None:
-        return None
-    return TargetRecord(intent.target_key or "", intent.hint["account_id"] or "", {})
+    key = _key(intent)
+    return TargetRecord(key.key, key.account_id, {}) if is_proven_gone(run, key) else None
 
 
-def _read(run: Run, intent: Intent) -> TargetRecord | None:
+def _key(intent: Intent) -> TargetKey:
     if intent.target_key is None:
-        raise HubError(f"The open write of record {intent.source_key} names no target record; report this.")
-    key = TargetKey(intent.target_key, intent.hint["account_id"] or "", intent.hint["target_extra"])
-    return run.target.read_keys([key]).get(key.key)
+        raise StateError(f"The open write of record {intent.source_key} names no target record; report this.")
+    return TargetKey(intent.target_key, intent.hint["account_id"] or "", intent.hint["target_extra"])
 
 
 _SETTLERS = {Operation.CREATE: _created, Operation.UPDATE: _updated, Operation.DELETE: _deleted}

@@ -135,7 +135,7 @@ class Writer:
         if row.target_key is None or link is None:
             return self._refused(intent, row, link, error)
         key = TargetKey(row.target_key, row.account_id or "", row.target_extra)
-        if self.run.target.read_keys([key]).get(key.key) is not None:
+        if not is_proven_gone(self.run, key):
             return self._refused(intent, row, link, error)
         reason = Rule.DELETED_IN_TARGET.value
         entry = replace(decision_of(row, Outcome.SKIPPED, row.target_key), rule=reason, reason=reason, changes=())
@@ -158,6 +158,12 @@ class Writer:
             self.fence, intent.id, reason=str(error), decision=entry, link=failed, reject=reject, now=now
         )
         return Written(Outcome.FAILED, str(error))
+
+
+def is_proven_gone(run: Run, key: TargetKey) -> bool:
+    """Whether the target record is proven not to exist. What cannot be read is not proven."""
+    answer = run.target.read_keys([key])
+    return key.key in answer and answer[key.key] is None
 
 
 def new_link(run: Run, source_key: str, now: datetime) -> Link:

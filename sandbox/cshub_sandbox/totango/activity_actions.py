@@ -7,9 +7,9 @@ from typing import Any
 
 from cshub_sandbox.totango.arguments import Action, Arguments
 from cshub_sandbox.totango.bodies import Payload
+from cshub_sandbox.totango.campaigns import send_campaign
 from cshub_sandbox.totango.records import Origin
 from cshub_sandbox.totango.rendering import render_task, touchpoint_state
-from cshub_sandbox.totango.seeding import send_campaign
 from cshub_sandbox.totango.tasks import Tasks
 from cshub_sandbox.totango.tenant import Tenant
 from cshub_sandbox.totango.touchpoints import Touchpoints

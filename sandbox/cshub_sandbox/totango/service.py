@@ -8,7 +8,8 @@ from typing import Any
 
 from cshub_sandbox.kernel import Clock, Reply, Request
 from cshub_sandbox.totango.actions import Actions
-from cshub_sandbox.totango.routes import SERVICE_ID, Api
+from cshub_sandbox.totango.api import Api
+from cshub_sandbox.totango.calls import SERVICE_ID
 from cshub_sandbox.totango.seeding import seed_tenant
 from cshub_sandbox.totango.state import describe
 from cshub_sandbox.totango.switches import Region, TotangoSwitches
@@ -57,7 +58,7 @@ class TotangoService:
 
     def state(self) -> dict[str, Any]:
         """Everything held, as JSON-ready values; keys are listed in ``describe``."""
-        self._api.hub.settle()
+        self._api.behaviour.hub.settle()
         return describe(self._tenant)
 
     def act(self, action: str, arguments: Mapping[str, Any]) -> Any:
@@ -65,5 +66,5 @@ class TotangoService:
 
         Raises ``KeyError`` for an unknown action or record and ``ValueError`` for bad arguments.
         """
-        self._api.hub.settle()
+        self._api.behaviour.hub.settle()
         return self._actions.do(action, arguments)

@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
-from cshub_sandbox.totango.accounts import ACCOUNT_ID, upsert_account
 from cshub_sandbox.totango.arguments import Action, Arguments
+from cshub_sandbox.totango.ingestion import ACCOUNT_ID, upsert_account
 from cshub_sandbox.totango.records import Contact, EventType, Role, TeamUser, UserStatus
 from cshub_sandbox.totango.seeding import add_world_account
 from cshub_sandbox.totango.tenant import Tenant

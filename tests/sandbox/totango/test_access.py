@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from cshub_sandbox.totango.routes import ROUTES, Access
+from cshub_sandbox.totango.calls import Access
+from cshub_sandbox.totango.routes import ROUTES
 
 FLOWS = "/api/v3/activity-types/"
 

@@ -152,28 +152,27 @@ class ScriptedFault:
     struck: int = 0
     rng: Random = field(default_factory=Random)
 
-    def strikes(self, service: str, request: Request) -> bool:
-        """Counts this call and says whether the fault happens to it."""
+    def concerns(self, service: str, request: Request) -> bool:
+        """Whether the rule is about this call, however often it may strike."""
         rule = self.rule
-        if rule.service not in (None, service):
-            return False
-        if rule.method is not None and rule.method.upper() != request.method:
-            return False
-        if rule.path is not None and not fnmatchcase(request.path, rule.path):
-            return False
-        if rule.only_writes and not is_write(request):
-            return False
+        return (
+            rule.service in (None, service)
+            and (rule.method is None or rule.method.upper() == request.method)
+            and (rule.path is None or fnmatchcase(request.path, rule.path))
+            and (not rule.only_writes or is_write(request))
+        )
+
+    def is_due(self) -> bool:
+        """Counts a call that the rule is about, and says whether the fault is to happen to it."""
+        rule = self.rule
         self.matched += 1
-        if rule.count is not None and self.struck >= rule.count:
-            return False
-        if rule.nth is not None and self.matched != rule.nth:
-            return False
-        if rule.every is not None and self.matched % rule.every != 0:
-            return False
-        if rule.probability is not None and self.rng.random() >= rule.probability:
-            return False
-        self.struck += 1
-        return True
+        lucky = rule.probability is None or self.rng.random() < rule.probability
+        return (
+            lucky
+            and (rule.count is None or self.struck < rule.count)
+            and (rule.nth is None or self.matched == rule.nth)
+            and (rule.every is None or self.matched % rule.every == 0)
+        )
 
 
 class FaultScript:
@@ -198,11 +197,11 @@ class FaultScript:
 
     def choose(self, service: str, request: Request) -> ScriptedFault | None:
         """The fault that happens to this call, if any. Every call must be asked about once, in order."""
-        chosen = None
-        for fault in self._faults:
-            if chosen is None and fault.strikes(service, request):
-                chosen = fault
-        return chosen
+        due = [fault for fault in self._faults if fault.concerns(service, request) and fault.is_due()]
+        if not due:
+            return None
+        due[0].struck += 1
+        return due[0]
 
     def wants(self, kind: FaultKind) -> bool:
         """Whether a fault of this kind is in force."""

@@ -48,7 +48,8 @@ def _raise_totals(value: Any) -> Any:
 
 
 def _shuffled(rows: list[Any], previous: list[Any] | None, rng: Random) -> list[Any]:
-    return rng.sample(rows, len(rows))
+    shuffled = rng.sample(rows, len(rows))
+    return shuffled if shuffled != rows else [*rows[1:], *rows[:1]]
 
 
 _CHANGES: Mapping[FaultKind, Callable[[list[Any], list[Any] | None, Random], list[Any]]] = {

@@ -1,4 +1,4 @@
-"""What the hub tells Airflow of itself: its connection types and the fields of their forms. Data only; imports nothing."""
+"""What the hub tells Airflow of itself: connection types and the fields of their forms. Data only."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _TOTANGO = {
         },
         "service_id": {
             "label": "Service id",
-            "description": "Number of the Totango service; the hub refuses to write when the token belongs to another one.",
+            "description": "Number of your Totango service. When it changes, jobs refuse to run.",
             "schema": {"type": ["string", "null"]},
         },
         "calls_per_minute": _CALLS_PER_MINUTE,

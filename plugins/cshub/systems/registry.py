@@ -1,0 +1,137 @@
+"""Every system the hub knows, by name. A new system is one folder beside this file and one entry here.
+
+Modules are named, not imported: reading what a system offers costs nothing at DAG parse time beyond its catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from pydantic import BaseModel, ValidationError
+
+from cshub.core.errors import SpecError
+from cshub.core.objects import ObjectSpec
+from cshub.core.ports import Source, Target
+from cshub.core.quota import Quota
+
+
+class ObjectName(Protocol):
+    """An object of a system, as a mapping template names it."""
+
+    @property
+    def system(self) -> str: ...
+
+    @property
+    def object(self) -> str: ...
+
+
+class QuotaMaker(Protocol):
+    """Token and calls a minute → the call budget shared by all who use that token."""
+
+    def __call__(self, token: str, calls_per_minute: int, /) -> Quota: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One object of a system, each part as ``module:name``: its catalogue, and the ports it has.
+
+    ``source`` and ``target`` are called with a client and the validated options.
+    """
+
+    spec: str
+    source: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """``hook`` (``module:name``) is called with a connection id and ``quotas``; its ``client`` feeds the ports."""
+
+    title: str
+    conn_type: str
+    hook: str
+    objects: Mapping[str, Offer] = field(default_factory=dict)
+
+
+SYSTEMS: Mapping[str, System] = {
+    "chorus": System(
+        title="Chorus",
+        conn_type="chorus",
+        hook="cshub.systems.chorus.hook:ChorusHook",
+        objects={
+            "engagement": Offer(
+                spec="cshub.systems.chorus.catalog:ENGAGEMENT",
+                source="cshub.systems.chorus.source:ChorusEngagements",
+            )
+        },
+    ),
+    "totango": System(
+        title="Totango",
+        conn_type="totango",
+        hook="cshub.systems.totango.hook:TotangoHook",
+        objects={
+            "touchpoint": Offer(
+                spec="cshub.systems.totango.catalog:TOUCHPOINT",
+                target="cshub.systems.totango.target:TotangoTouchpoints",
+            )
+        },
+    ),
+}
+
+
+def system(name: str) -> System:
+    """The system called ``name``. Raises :class:`SpecError` that lists what there is."""
+    if name not in SYSTEMS:
+        raise SpecError(f"There is no system {name!r}. Known systems: {', '.join(SYSTEMS)}.")
+    return SYSTEMS[name]
+
+
+def object_spec(name: ObjectName) -> ObjectSpec:
+    """What a system says of one of its objects. Raises :class:`SpecError` for an unknown system or object."""
+    return cast(ObjectSpec, _load(_offer(name).spec))
+
+
+def open_client(system_name: str, conn_id: str, quotas: QuotaMaker | None = None) -> Any:
+    """The client behind an Airflow connection. Makes no call."""
+    return _load(system(system_name).hook)(conn_id, quotas=quotas).client
+
+
+def open_source(name: ObjectName, conn_id: str, options: Mapping[str, Any], quotas: QuotaMaker | None = None) -> Source:
+    """The source of an object. Makes no call. Raises :class:`SpecError` when there is none or options are wrong."""
+    offer = _offer(name)
+    if offer.source is None:
+        raise SpecError(f"{name.system}/{name.object} cannot be a source: it can only be written.")
+    settings = _options(name, options)
+    return cast(Source, _load(offer.source)(open_client(name.system, conn_id, quotas), settings))
+
+
+def open_target(name: ObjectName, conn_id: str, options: Mapping[str, Any], quotas: QuotaMaker | None = None) -> Target:
+    """The target of an object. Makes no call. Raises :class:`SpecError` when there is none or options are wrong."""
+    offer = _offer(name)
+    if offer.target is None:
+        raise SpecError(f"{name.system}/{name.object} cannot be a target: it can only be read.")
+    settings = _options(name, options)
+    return cast(Target, _load(offer.target)(open_client(name.system, conn_id, quotas), settings))
+
+
+def _offer(name: ObjectName) -> Offer:
+    objects = system(name.system).objects
+    if name.object not in objects:
+        raise SpecError(f"{name.system} has no object {name.object!r}. It has: {', '.join(objects)}.")
+    return objects[name.object]
+
+
+def _options(name: ObjectName, options: Mapping[str, Any]) -> BaseModel:
+    try:
+        return object_spec(name).options.model_validate(dict(options))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise SpecError(f"Options of {name.system}/{name.object} are wrong: {faults}. Correct the job file.") from error
+
+
+def _load(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)

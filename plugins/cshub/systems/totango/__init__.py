@@ -1,0 +1,1 @@
+"""Totango: touchpoints, tasks, events, accounts and users."""

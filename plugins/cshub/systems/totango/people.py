@@ -1,0 +1,140 @@
+"""Whom and what Totango knows: accounts behind references, user ids behind e-mails."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+
+from cshub.core.ids import is_salesforce_id, to_18
+from cshub.systems.totango.catalog import AccountKey, AccountMatch
+from cshub.systems.totango.client import TotangoClient
+from cshub.systems.totango.record_search import any_of, attribute_field, attribute_in, identifier_in
+
+_BATCH = 200  # values in one search term; keeps a query below 16 KB
+
+
+class AccountFinder:
+    """Account ids behind references. ``warnings`` counts references left out because they fit several accounts."""
+
+    def __init__(self, client: TotangoClient, match: AccountMatch, warnings: Counter[str]) -> None:
+        self._client = client
+        self._match = match
+        self._warnings = warnings
+
+    def find(self, references: AbstractSet[str]) -> dict[str, str]:
+        """Reference → account id, as far as the account exists.
+
+        A Salesforce id may be written with 15 or 18 characters on either side. Account ids are compared with their
+        case, foreign keys without (totango.md §2.8).
+        """
+        usable = {reference for reference in references if reference.strip()}
+        if self._match.by is AccountKey.FOREIGN_KEY and self._match.attribute:
+            return self._by_foreign_key(usable, self._match.attribute)
+        return self._by_account_id(usable)
+
+    def exists(self, account_id: str) -> bool:
+        return bool(self._by_account_id({account_id}))
+
+    def _by_account_id(self, references: AbstractSet[str]) -> dict[str, str]:
+        candidates = {reference: _account_forms(reference) for reference in references}
+        known: set[str] = set()
+        for batch in _batches({form for forms in candidates.values() for form in forms}):
+            known |= {hit.id for hits in self._client.search_accounts([identifier_in(batch)]) for hit in hits}
+        found: dict[str, str] = {}
+        for reference, forms in candidates.items():
+            first = next((form for form in forms if form in known), None)
+            if first is not None:
+                found[reference] = first
+        return found
+
+    def _by_foreign_key(self, references: AbstractSet[str], attribute: str) -> dict[str, str]:
+        keys = {reference: _foreign_key(reference) for reference in references}
+        spellings = {spelling for key in keys.values() for spelling in (key, key.lower())}
+        accounts: dict[str, set[str]] = defaultdict(set)
+        for batch in _batches(spellings):
+            pages = self._client.search_accounts([attribute_in(attribute, batch)], fields=[attribute_field(attribute)])
+            for hits in pages:
+                for hit in hits:
+                    value = hit.selected[0] if hit.selected else None
+                    if value:
+                        accounts[_foreign_key(str(value)).lower()].add(hit.id)
+        found: dict[str, str] = {}
+        for reference, key in keys.items():
+            owners = accounts.get(key.lower(), set())
+            if len(owners) == 1:
+                found[reference] = next(iter(owners))
+            elif owners:
+                self._warnings["ambiguous_account"] += 1
+        return found
+
+
+class PeopleFinder:
+    """User ids behind e-mails. Team members are read once."""
+
+    def __init__(self, client: TotangoClient) -> None:
+        self._client = client
+
+    def find(self, wanted: Mapping[str, AbstractSet[str]]) -> dict[tuple[str, str], str]:
+        """For each account id a set of e-mails → {(account id, e-mail as given): user id}. Case does not count.
+
+        Team members come first; everybody else must be a contact of that very account.
+        """
+        found: dict[tuple[str, str], str] = {}
+        outside: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for account_id, emails in wanted.items():
+            for email in emails:
+                member = self._team.get(email.strip().lower())
+                if member is not None:
+                    found[account_id, email] = member
+                elif email.strip():
+                    outside[email.strip()].add((account_id, email))
+        contacts = self._contacts(outside)
+        for spellings in outside.values():
+            for account_id, email in spellings:
+                user_id = contacts.get((account_id, email.strip().lower()))
+                if user_id is not None:
+                    found[account_id, email] = user_id
+        return found
+
+    @cached_property
+    def _team(self) -> dict[str, str]:
+        members = self._client.internal_users()
+        by_email = {member.email.strip().lower(): member.id for member in members}
+        return {**by_email, **{member.id.lower(): member.id for member in members}}
+
+    def _contacts(self, emails: Iterable[str]) -> dict[tuple[str, str], str]:
+        """(account id, e-mail in lower case) → user id. Asked for as given and in lower case: the search minds case."""
+        spellings = {spelling for email in emails for spelling in (email, email.lower())}
+        contacts: dict[tuple[str, str], str] = {}
+        for batch in _batches(spellings):
+            term = any_of(attribute_in("Email", batch), identifier_in(batch))
+            for hits in self._client.search_users([term], fields=[attribute_field("Email")]):
+                for hit in hits:
+                    email = str(hit.selected[0] or "") if hit.selected else ""
+                    for name in (hit.id, email):
+                        if hit.account_id and name:
+                            contacts[hit.account_id, name.strip().lower()] = hit.id
+        return contacts
+
+
+def _account_forms(reference: str) -> list[str]:
+    """Forms in which an account may bear this reference as its id, the likeliest first."""
+    text = reference.strip()
+    if not is_salesforce_id(text):
+        return [text]
+    full = to_18(text)
+    return list(dict.fromkeys([text, full, full[:15]]))
+
+
+def _foreign_key(reference: str) -> str:
+    """The reference in the one form that is unique without case: Salesforce ids with 18 characters."""
+    text = reference.strip()
+    return to_18(text) if is_salesforce_id(text) else text
+
+
+def _batches(values: AbstractSet[str]) -> Iterator[Sequence[str]]:
+    ordered = sorted(values)
+    for at in range(0, len(ordered), _BATCH):
+        yield ordered[at : at + _BATCH]

@@ -31,6 +31,7 @@ EXAMPLES = {
     "DELETE /faults": "no faults any more (DELETE /faults/2: only number 2)",
     "GET /switches/chorus": "the assumptions about a vendor, and their values now",
     "POST /switches/chorus": {"end_of_list": "missing"},
+    "GET /act/chorus": "the edits that a user of a service can make",
     "POST /act/chorus/finish_summary": {"id": "7F3D90C1A2B34C5D8E6F708192A3B4C5"},
 }
 
@@ -65,6 +66,7 @@ class Control:
                 ("DELETE", "/faults(?:/([^/]+))?", self._clear_faults),
                 ("GET", "/switches/([^/]+)", self._read_switches),
                 ("POST", "/switches/([^/]+)", self._set_switches),
+                ("GET", "/act/([^/]+)", self._actions),
                 ("POST", "/act/([^/]+)/([^/]+)", self._act),
             )
         )
@@ -144,7 +146,8 @@ class Control:
             self._sandbox.reset(size, now=_moment(body["now"], "now") if "now" in body else None)
         except ValueError as problem:
             raise Unacceptable(str(problem)) from problem
-        return self._world(request)
+        tokens = {name: self._service(name).token for name in self._sandbox.gates}
+        return {**self._world(request), "tokens": tokens}
 
     def _read_clock(self, request: Request) -> Any:
         return {"now": self._sandbox.clock.now().isoformat()}
@@ -204,6 +207,9 @@ class Control:
         for field in body:
             setattr(switches, field, getattr(checked, field))
         return self._read_switches(request, name)
+
+    def _actions(self, request: Request, name: str) -> Any:
+        return list(self._service(name).action_names)
 
     def _act(self, request: Request, name: str, action: str) -> Any:
         service = self._service(name)

@@ -56,7 +56,10 @@ class ControlClient:
         return self._call("GET", "/world")
 
     def reset(self, **size: Any) -> Any:
-        """A new world: ``seed``, ``accounts``, ``meetings``, ``cases``, ``now`` (ISO text); left out = as before."""
+        """A new world: ``seed``, ``accounts``, ``meetings``, ``cases`` (left out = as before), ``now`` (ISO text).
+
+        Tokens may change; the answer has them as ``tokens``.
+        """
         return self._call("POST", "/reset", json=size)
 
     def now(self) -> datetime:
@@ -107,16 +110,20 @@ class RunningSandbox:
     """A sandbox that listens. ``sandbox`` is the live object: read it freely, change it through ``control``."""
 
     sandbox: Sandbox
-    endpoints: Mapping[str, Endpoint]
+    urls: Mapping[str, str]
     control: ControlClient
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Address and present token of a service. Raises ``KeyError`` when it does not run here."""
+        return Endpoint(self.urls[name], self.sandbox.service(name).token)
 
     @property
     def chorus(self) -> Endpoint:
-        return self.endpoints["chorus"]
+        return self.endpoint("chorus")
 
     @property
     def totango(self) -> Endpoint:
-        return self.endpoints["totango"]
+        return self.endpoint("totango")
 
 
 @contextmanager
@@ -137,11 +144,9 @@ def start_sandbox(
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(START_TIMEOUT_S)
-        sandbox = server.sandbox
-        endpoints = {name: Endpoint(server.urls[name], sandbox.service(name).token) for name in sandbox.gates}
         control = ControlClient(server.urls[CONTROL])
         try:
-            yield RunningSandbox(sandbox, endpoints, control)
+            yield RunningSandbox(server.sandbox, server.urls, control)
         finally:
             control.close()
     finally:

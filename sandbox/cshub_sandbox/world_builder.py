@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from faker import Faker
-
 from . import world_texts as texts
 from .world import Account, Meeting, MeetingKind, Person, TeamMember, Utterance, World
 from .world_people import COMPANY, TEAMS, build_accounts, build_members, meeting_owners
@@ -45,10 +43,8 @@ def build_world(seed: int, *, accounts: int = 40, meetings: int = 400, now: date
         raise ValueError(f"meetings must be 0 or more; got {meetings}")
     now = now.astimezone(UTC).replace(microsecond=0)
     rng = Random(seed)
-    fake = Faker("en_US")
-    fake.seed_instance(seed)
-    members = build_members(rng, fake, accounts=accounts, now=now)
-    customers = build_accounts(rng, fake, count=accounts)
+    members = build_members(rng, accounts=accounts, now=now)
+    customers = build_accounts(rng, count=accounts)
     world = World(seed, now, COMPANY, members, dict(TEAMS), customers, [])
     maker = _Maker(rng, world)
     special = sum(case.count for case in CASES) if cases else 0

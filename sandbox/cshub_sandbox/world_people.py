@@ -6,11 +6,16 @@ import re
 from datetime import datetime, timedelta
 from random import Random
 
-from faker import Faker
+from faker.providers.company.en_US import Provider as Companies
+from faker.providers.person.en_US import Provider as Names
 
 from .salesforce_ids import new_account_id
 from .world import Account, Person, TeamMember
 
+FIRST_NAMES = tuple(Names.first_names)
+LAST_NAMES = tuple(Names.last_names)
+COMPANY_SUFFIXES = tuple(Companies.company_suffixes)
+COMPANY_FORMS = ("{0} {suffix}", "{0}-{1}", "{0}, {1} and {2}", "{0} and {1}")
 COMPANY = "Brightwater Software"
 COMPANY_DOMAIN = "brightwater.example"
 TEAMS = {12: "Customer Success EMEA", 14: "Customer Success Americas", 21: "Professional Services"}
@@ -20,12 +25,12 @@ OUR_TITLES = ("Customer Success Manager", "Senior Customer Success Manager", "So
 THEIR_TITLES = ("Head of Operations", "IT Manager", "Support Lead", "VP Customer Care", "Analyst", "Project Manager")
 
 
-def build_members(rng: Random, fake: Faker, *, accounts: int, now: datetime) -> list[TeamMember]:
+def build_members(rng: Random, *, accounts: int, now: datetime) -> list[TeamMember]:
     """Our own people. The last four are the special ones: Totango only, listener, gone, and unknown to Totango."""
     count = max(SMALLEST_TEAM, 4 + accounts // 5)
     members: list[TeamMember] = []
     for index in range(count):
-        person = _person(rng, fake, COMPANY_DOMAIN, OUR_TITLES, taken={m.person.email for m in members})
+        person = _person(rng, COMPANY_DOMAIN, OUR_TITLES, taken={m.person.email for m in members})
         members.append(
             TeamMember(
                 person=person,
@@ -58,7 +63,7 @@ def meeting_owners(members: list[TeamMember]) -> list[TeamMember]:
     ]
 
 
-def build_accounts(rng: Random, fake: Faker, *, count: int) -> list[Account]:
+def build_accounts(rng: Random, *, count: int) -> list[Account]:
     """Customers; of them about 5 % not in Totango yet, 12 % under another id there, 10 % with short ids in Chorus.
 
     Raises ``ValueError`` when ``count`` is too small to show these cases.
@@ -68,7 +73,7 @@ def build_accounts(rng: Random, fake: Faker, *, count: int) -> list[Account]:
     accounts: list[Account] = []
     names: set[str] = set()
     while len(accounts) < count:
-        name = fake.company()
+        name = rng.choice(COMPANY_FORMS).format(*rng.sample(LAST_NAMES, 3), suffix=rng.choice(COMPANY_SUFFIXES))
         if name in names:
             continue
         names.add(name)
@@ -76,7 +81,7 @@ def build_accounts(rng: Random, fake: Faker, *, count: int) -> list[Account]:
         taken: set[str] = set()
         people = []
         for _ in range(rng.randint(4, 7)):
-            people.append(_person(rng, fake, domain, THEIR_TITLES, taken=taken))
+            people.append(_person(rng, domain, THEIR_TITLES, taken=taken))
             taken.add(people[-1].email)
         strangers = [people.pop(), people.pop()]
         strangers[1].email = ""
@@ -93,9 +98,9 @@ def build_accounts(rng: Random, fake: Faker, *, count: int) -> list[Account]:
     return accounts
 
 
-def _person(rng: Random, fake: Faker, domain: str, titles: tuple[str, ...], *, taken: set[str]) -> Person:
+def _person(rng: Random, domain: str, titles: tuple[str, ...], *, taken: set[str]) -> Person:
     while True:
-        first, last = fake.first_name(), fake.last_name()
+        first, last = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
         email = f"{first}.{last}@{domain}".lower().replace(" ", "")
         if email not in taken:
             return Person(email, first, last, rng.choice(titles))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2s
+from math import ceil
 from typing import Any
 
 from ..kernel import Clock, Reply, Request
@@ -97,6 +98,11 @@ class ChorusService:
             raise KeyError(f"Chorus has no action {action!r}; there are {', '.join(sorted(ACTIONS))}")
         return ACTIONS[action](self, arguments)
 
+    @property
+    def action_names(self) -> Sequence[str]:
+        """What ``act`` can do."""
+        return tuple(ACTIONS)
+
     def issue_token(self, member: TeamMember, *, sees_all: bool) -> str:
         """A new API token of a user."""
         self._issued += 1
@@ -158,6 +164,6 @@ class ChorusService:
         self._windows[credential] = (start, count + 1)
         if count < limit:
             return None
-        wait = int((start + RATE_WINDOW - now).total_seconds()) + 1
+        wait = ceil((start + RATE_WINDOW - now).total_seconds())
         headers = {"Retry-After": str(wait)} if self.switches.retry_after_header else {}
         return Reply(429, b"Too Many Requests", {"Content-Type": "text/plain; charset=utf-8", **headers})

@@ -16,35 +16,33 @@ from cshub_runtime.rest import AirflowRest, RestError, RunState, StoredConnectio
 from cshub_runtime.settings import Login
 from cshub_runtime.supervisor import LocalAirflow, RuntimeFailure, run_airflow
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest.mark.timeout(600)]
 
 DAGS = Path(__file__).parent / "dags"
 CONNECTION = StoredConnection(
     connection_id="totango_default", conn_type="http", host="http://127.0.0.1:9", password="secret"
 )
-STARTER = """
-    import os, signal, sys
+DEMO = """
+    import sys
     from pathlib import Path
-    from cshub_runtime.supervisor import LocalAirflow
-    airflow = LocalAirflow(Path(sys.argv[1]), dags_dir=Path(sys.argv[2]), plugins_dir=Path(sys.argv[1]) / "plugins")
-    airflow.start()
-    airflow.rest.await_dags(["errand"])
-    airflow.rest.unpause("errand")
-    run_id = airflow.rest.trigger("errand", {"read": 5})
-    airflow.rest.wait("errand", run_id)
-    print(run_id, flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
+    from rich.console import Console
+    from cshub_runtime.demo import Demo, DemoOptions
+    from cshub_runtime.story import Act
+
+    home, project = Path(sys.argv[1]), Path(sys.argv[2])
+    options = DemoOptions(
+        home=home, dags_dir=project / "dags", plugins_dir=home / "plugins", jobs_dir=project / "jobs", port=0
+    )
+    act = Act("somebody looks at the sandbox", lambda addresses: print(sorted(addresses.services)))
+    sys.exit(Demo(options, Console(width=120), acts=[act]).perform())
 """
 
 
 class Stage:
-    """An Airflow that took over from one whose starter was killed, and what is known of that one."""
+    """An Airflow that took over from a demo that was killed, and what is known of that demo."""
 
     def __init__(self, home: Path) -> None:
-        command = [sys.executable, "-c", textwrap.dedent(STARTER), str(home), str(DAGS)]
-        killed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
-        self.earlier_run = killed.stdout.strip()
-        assert self.earlier_run, killed.stderr
+        self.demo_output = _killed_demo(home)
         self.leftovers = marked(home)
         self.told: list[str] = []
         self.airflow = LocalAirflow(
@@ -57,6 +55,18 @@ class Stage:
             durable=False,
             progress=self.told.append,
         )
+
+
+def _killed_demo(home: Path) -> str:
+    command = [sys.executable, "-u", "-c", textwrap.dedent(DEMO), str(home), str(DAGS.parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        lines = []
+        for line in demo.stdout or ():
+            lines.append(line)
+            if "Stays up" in line:
+                demo.kill()
+    assert "Stays up" in lines[-1], "".join(lines)
+    return "".join(lines)
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +96,32 @@ def test_what_a_killed_start_left_running_is_ended_and_said(stage: Stage) -> Non
 
 
 def test_what_a_killed_start_had_done_is_still_known(stage: Stage) -> None:
-    assert stage.airflow.rest.run_state("errand", stage.earlier_run) is RunState.SUCCESS
-    assert stage.airflow.rest.xcom("errand", stage.earlier_run, "load")["stats"]["read"] == 5
+    earlier = [str(found["dag_run_id"]) for found in stage.airflow.rest.runs("errand")][:2]
+    assert [stage.airflow.rest.run_state("errand", run_id) for run_id in earlier] == [RunState.SUCCESS] * 2
+    assert stage.airflow.rest.xcom("errand", earlier[0], "load")["stats"]["read"] == 1
+
+
+def test_the_demo_says_what_it_does_and_shows_the_statistics_of_both_rounds(stage: Stage) -> None:
+    told = " ".join(stage.demo_output.split())
+    steps = (
+        "Starting the sandbox",
+        "Starting PostgreSQL",
+        "Starting Airflow",
+        "Syncing errand, first time",
+        "errand: ✓ load",
+        "Meanwhile: somebody looks at the sandbox ['chorus', 'totango'",
+        "Syncing errand, second time",
+        "Statistics",
+        "calls to totango │ 3 │ 3",
+        "Where to look Airflow http://127.0.0.1:",
+    )
+    places = [told.find(step) for step in steps]
+    assert -1 not in places, stage.demo_output
+    assert places == sorted(places), stage.demo_output
+
+
+def test_the_connections_of_the_demo_lead_to_its_sandbox(stage: Stage) -> None:
+    assert stage.airflow.rest.call("GET", "connections/chorus_default")["host"].startswith("http://127.0.0.1:")
 
 
 def test_a_run_gets_its_params_and_its_report_can_be_read(airflow: LocalAirflow) -> None:

@@ -21,7 +21,7 @@ from cshub_runtime.rest import AirflowRest, RestError, RunState, StoredConnectio
 from cshub_runtime.run_report import STATISTICS_TASK, RunReport, progress_line, statistics_table
 from cshub_runtime.sandbox_process import SandboxAddresses, SandboxFailure, SandboxProcess
 from cshub_runtime.settings import MARKER, Login
-from cshub_runtime.story import ACTS, Act
+from cshub_runtime.story import ACTS, PROLOGUE, Act
 from cshub_runtime.supervisor import PROJECT, LocalAirflow, RuntimeFailure
 
 LOGIN = Login("admin", "cshub-demo")
@@ -53,10 +53,13 @@ class DemoOptions:
 class Demo:
     """One performance of the demo, on one terminal. Everything it starts is stopped when `perform` returns."""
 
-    def __init__(self, options: DemoOptions, console: Console, acts: Sequence[Act] = ACTS) -> None:
+    def __init__(
+        self, options: DemoOptions, console: Console, acts: Sequence[Act] = ACTS, prologue: Sequence[Act] = PROLOGUE
+    ) -> None:
         self._options = options
         self._console = console
         self._acts = acts
+        self._prologue = prologue
         self._began = time.monotonic()
 
     def perform(self) -> int:
@@ -118,13 +121,17 @@ class Demo:
     def _syncs(self, rest: AirflowRest, addresses: SandboxAddresses) -> list[RunReport]:
         self._say("Waiting for Airflow to read the DAGs")
         jobs = self._read_jobs(rest)
+        self._play(self._prologue, addresses)
         reports = self._sync_all(rest, jobs, "first")
         if self._acts:
-            for act in self._acts:
-                self._say(f"Meanwhile: {act.announcement}")
-                act.perform(addresses)
+            self._play(self._acts, addresses)
             reports += self._sync_all(rest, jobs, "second")
         return reports
+
+    def _play(self, acts: Sequence[Act], addresses: SandboxAddresses) -> None:
+        for act in acts:
+            self._say(f"Meanwhile: {act.announcement}")
+            act.perform(addresses)
 
     def _read_jobs(self, rest: AirflowRest) -> list[str]:
         deadline = time.monotonic() + READ_LIMIT_S

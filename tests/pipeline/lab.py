@@ -27,7 +27,13 @@ from cshub.pipeline.run import Asked, Run
 from cshub.settings import PROJECT
 from cshub.staging import Staging
 from cshub.systems import registry
+from cshub.systems.chorus.catalog import EngagementOptions
+from cshub.systems.chorus.client import ChorusClient
+from cshub.systems.chorus.source import ChorusEngagements
 from cshub.systems.http import Wire
+from cshub.systems.totango.catalog import TouchpointOptions
+from cshub.systems.totango.client import TotangoClient
+from cshub.systems.totango.target import TotangoTouchpoints
 from cshub_sandbox.inprocess import AnswerLost, AnswerTooSlow, AnswerTruncated, ConnectTimeout, call
 from cshub_sandbox.kernel import Request
 from cshub_sandbox.sandbox import Sandbox, WorldSize
@@ -201,15 +207,13 @@ class Lab:
     def act(self, service: str, action: str, **arguments: Any) -> Any:
         return self.sandbox.service(service).act(action, arguments)
 
-    def _source(self) -> Any:
-        return registry.open_source_with(
-            self.job.template.source, self._token("chorus"), self.job.source_options, self.wire("chorus")
-        )
+    def _source(self) -> ChorusEngagements:
+        client = ChorusClient(self._token("chorus"), base_url="http://chorus.test", wire=self.wire("chorus"))
+        return ChorusEngagements(client, EngagementOptions.model_validate(self.job.source_options))
 
-    def _target(self) -> Any:
-        return registry.open_target_with(
-            self.job.template.target, self._token("totango"), self.job.target_options, self.wire("totango")
-        )
+    def _target(self) -> TotangoTouchpoints:
+        client = TotangoClient(self._token("totango"), base_url="http://totango.test", wire=self.wire("totango"))
+        return TotangoTouchpoints(client, TouchpointOptions.model_validate(self.job.target_options))
 
     def _token(self, name: str) -> str:
         return str(self.sandbox.service(name).token)

@@ -34,7 +34,7 @@ DEMO = """
         home=home, dags_dir=project / "dags", plugins_dir=home / "plugins", jobs_dir=project / "jobs", port=0
     )
     act = Act("somebody looks at the sandbox", lambda addresses: print(sorted(addresses.services)))
-    sys.exit(Demo(options, Console(width=120), acts=[act]).perform())
+    sys.exit(Demo(options, Console(width=120), acts=[act], prologue=[]).perform())
 """
 
 

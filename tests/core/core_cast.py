@@ -120,7 +120,7 @@ mapping:
     - {source: started, target: held_at, transforms: [epoch_s_to_datetime]}
     - {source: owner.email, target: author}
     - {source: guests, target: people, transforms: [pluck: email]}
-    - {source: stage, target: stage, translate: {table: {1: Pilot, 2: Rollout, true: Rollout}}}
+    - {source: stage, target: stage, translate: {table: {1: Pilot, 2: Rollout, "true": Rollout}}}
     - {source: minutes, target: minutes}
     - {source: recorded, target: done}
     - {source: facts, target: facts}

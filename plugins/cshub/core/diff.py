@@ -183,7 +183,7 @@ class _Draft:
             link_version=self.version,
             modified_at=self.desired.modified_at,
             warnings=self.desired.warnings,
-            **{**facts, **more},
+            **{**facts, **more, "changes": tuple(more.get("changes", ()))},
         )
 
 

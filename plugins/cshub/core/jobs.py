@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 SLUG_PATTERN = r"^[a-z][a-z0-9_]{2,79}$"
@@ -55,7 +55,9 @@ class Translation(Model):
     """A value translation table. Keys are compared as text."""
 
     table: dict[str, Any] = Field(description="source value → target value")
-    otherwise: Otherwise = Field(Otherwise.REJECT, description="what a value without a row becomes")
+    otherwise: Annotated[
+        Otherwise, BeforeValidator(lambda value: Otherwise.NULL if value is None else value)  # YAML's own null
+    ] = Field(Otherwise.REJECT, description="what a value without a row becomes")
 
 
 class FieldMap(Model):

@@ -62,13 +62,13 @@ def plan_rows(frame: pd.DataFrame) -> Iterator[PlanRow]:
             target_extra=loaded["target_extra"],
             link_version=None if row["link_version"] is None else int(row["link_version"]),
             values=loaded["values"],
-            changes=[Change(**item) for item in loaded["changes"]],
+            changes=tuple(Change(**item) for item in loaded["changes"]),
             source_base=loaded["source_base"],
             target_base=loaded["target_base"],
             target_modified_at=row["target_modified_at"],
             state=LinkState(row["state"]) if row["state"] else None,
             modified_at=row["modified_at"],
-            warnings=loaded["warnings"],
+            warnings=tuple(loaded["warnings"]),
         )
 
 

@@ -1,0 +1,108 @@
+"""Clients of the services for single commands: by Airflow connection, or by address and a token of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cshub.core.errors import ConnectionSpecError
+
+if TYPE_CHECKING:
+    from cshub.core.quota import Quota
+    from cshub.systems.chorus.client import ChorusClient
+    from cshub.systems.registry import QuotaMaker
+    from cshub.systems.totango.client import TotangoClient
+
+TOTANGO_TOKEN = "CSHUB_TOTANGO_TOKEN"
+CHORUS_TOKEN = "CSHUB_CHORUS_TOKEN"
+
+Connection = Annotated[
+    str | None,
+    typer.Option(
+        "--connection",
+        metavar="ID",
+        help="Airflow connection, of AIRFLOW_CONN_… or Airflow's database. Default: that of the service.",
+    ),
+]
+TotangoUrl = Annotated[
+    str | None,
+    typer.Option("--url", help=f"Address of the service, without Airflow; the token is read from {TOTANGO_TOKEN}."),
+]
+ChorusUrl = Annotated[
+    str | None,
+    typer.Option("--url", help=f"Address of the service, without Airflow; the token is read from {CHORUS_TOKEN}."),
+]
+
+
+@contextmanager
+def totango_client(connection: str | None, url: str | None) -> Iterator[TotangoClient]:
+    """Keeps to the budget that the ledger shares when ``CSHUB_LEDGER_URL`` names one, else to one of its own."""
+    with _quotas() as quotas:
+        if url is None:
+            client = _connected("totango", connection or "totango_default", quotas)
+        else:
+            client = _direct_totango(url, quotas)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+@contextmanager
+def chorus_client(connection: str | None, url: str | None) -> Iterator[ChorusClient]:
+    with _quotas() as quotas:
+        if url is None:
+            client = _connected("chorus", connection or "chorus_default", quotas)
+        else:
+            from cshub.systems.chorus.client import ChorusClient
+
+            client = ChorusClient(_token(CHORUS_TOKEN), base_url=url)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+@contextmanager
+def _quotas() -> Iterator[QuotaMaker | None]:
+    from cshub.settings import Settings
+
+    settings = Settings.from_environment()
+    with ExitStack() as stack:
+        if settings.ledger_url is None:
+            yield None
+            return
+        from cshub.ledger import Ledger
+        from cshub.pipeline.opening import quotas_of
+
+        yield quotas_of(stack.enter_context(Ledger.open(settings.ledger_url)))
+
+
+def _connected(system: str, conn_id: str, quotas: QuotaMaker | None) -> TotangoClient | ChorusClient:
+    from cshub.cli.airflow_home import settle_airflow
+
+    settle_airflow()
+    from cshub.systems import registry
+
+    return registry.open_client(system, conn_id, quotas)
+
+
+def _direct_totango(url: str, quotas: QuotaMaker | None) -> TotangoClient:
+    from cshub.systems.http import Wire
+    from cshub.systems.quota import LocalQuota
+    from cshub.systems.totango.client import CALLS_PER_MINUTE, TotangoClient
+
+    token = _token(TOTANGO_TOKEN)
+    quota: Quota = quotas(token, CALLS_PER_MINUTE) if quotas else LocalQuota(CALLS_PER_MINUTE)
+    return TotangoClient(token, base_url=url, wire=Wire(quota=quota))
+
+
+def _token(variable: str, environment: Mapping[str, str] = os.environ) -> str:
+    token = environment.get(variable, "").strip()
+    if not token:
+        raise ConnectionSpecError(f"There is no token: put it into the environment variable {variable}.")
+    return token

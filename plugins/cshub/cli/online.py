@@ -1,0 +1,71 @@
+"""What only the services can say of a job: whether its connections work and whether the names it uses exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cshub.cli.airflow_home import settle_airflow
+from cshub.cli.selection import Selected
+from cshub.core.errors import Fault, HubError, TransientError
+
+CONNECTION_REMEDY = "Correct the connection under Admin, Connections; its Test button asks the same."
+
+
+def online_faults(item: Selected) -> list[Fault]:
+    """Faults found by real calls: sign-in on both sides, flow, type and reasons, the foreign-key attribute.
+
+    Raises :class:`TransientError` when a service does not answer: nothing is known then.
+    """
+    settle_airflow()
+    from cshub.systems import registry
+
+    bound = item.bound
+    template, job = bound.template, bound.job
+    faults: list[Fault] = []
+
+    def check(field: str, remedy: str, ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except TransientError:
+            raise
+        except HubError as error:
+            path = str(item.library.path_of(item.job_id))
+            faults.append(Fault(path, field, str(error).rstrip("."), remedy))
+            return None
+
+    source = registry.open_source
+    check(
+        "source.connection",
+        CONNECTION_REMEDY,
+        lambda: source(template.source, job.source.connection, bound.source_options).identity(),
+    )
+    target = check(
+        "target.connection",
+        CONNECTION_REMEDY,
+        lambda: registry.open_target(template.target, job.target.connection, bound.target_options),
+    )
+    if target is not None:
+        signed_in = check("target.connection", CONNECTION_REMEDY, target.identity)
+        options = getattr(target, "check_options", None)
+        if signed_in is not None and options is not None:
+            check("target.options", "Use one of the names above in the job file.", options)
+            faults += _foreign_key(item)
+    return faults
+
+
+def _foreign_key(item: Selected) -> list[Fault]:
+    from cshub.core.wording import suggest
+    from cshub.systems import registry
+
+    bound = item.bound
+    attribute = (bound.target_options.get("account_match") or {}).get("attribute")
+    if bound.template.target.system != "totango" or attribute is None:
+        return []
+    client = registry.open_client("totango", bound.job.target.connection)
+    names = [str(row.get("key_name")) for row in client.attributes()]
+    if attribute in names:
+        return []
+    path = str(item.library.path_of(item.job_id))
+    reason = f"Totango has no attribute {attribute!r}"
+    return [Fault(path, "target.options.account_match.attribute", reason, suggest(attribute, names))]

@@ -1,0 +1,225 @@
+"""What a command shows: tables for people or one JSON document for machines, and one clear line for an error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from cshub.core.errors import Fault, HubError, JobFileError, LockHeld, TransientError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+PIPE_WIDTH = 100  # columns when the output is no terminal and COLUMNS does not say otherwise
+
+
+class ExitCode(IntEnum):
+    """Exit status of every command."""
+
+    GREEN = 0  # a green run, valid files, or the answer that was asked for
+    RED = 1  # a red or refused run, faults found, or an error that running again does not mend
+    USAGE = 2  # the command was not understood
+    LATER = 3  # the service, network or ledger failed for now: try later
+
+
+@dataclass
+class Screen:
+    """Where a command's answer goes."""
+
+    as_json: bool = False
+    debug: bool = False
+
+    @cached_property
+    def out(self) -> Console:
+        """Standard output, for people."""
+        return _console(stderr=False)
+
+    @cached_property
+    def err(self) -> Console:
+        """Standard error: messages, progress and questions."""
+        return _console(stderr=True)
+
+    def show(self, *renderables: RenderableType) -> None:
+        """Part of the answer for people; nothing with ``--json``."""
+        if not self.as_json:
+            for renderable in renderables:
+                self.out.print(renderable, highlight=False, markup=False, soft_wrap=isinstance(renderable, str))
+
+    def note(self, text: str) -> None:
+        """A message that is no part of the answer."""
+        self.err.print(text, highlight=False, markup=False, soft_wrap=True, style="dim")
+
+    def document(self, value: Any) -> None:
+        """The answer as one JSON document; nothing without ``--json``. Moments become ISO 8601 in UTC."""
+        if self.as_json:
+            sys.stdout.write(as_json_text(value) + "\n")
+            sys.stdout.flush()
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before something is written. Ends the command when the answer is no."""
+        if yes:
+            return
+        if self.as_json or not sys.stdin.isatty():
+            raise typer.BadParameter("nobody can be asked here: add --yes to go ahead without a question")
+        if not typer.confirm(question, err=True):
+            self.note("Nothing was sent.")
+            self.end(ExitCode.RED)
+
+    def end(self, code: ExitCode) -> NoReturn:
+        raise typer.Exit(int(code))
+
+    def failure(self, error: Exception) -> ExitCode:
+        """Tell an error: one red line (faults of files as a table) to stderr, and with ``--json`` the document."""
+        from rich.text import Text
+
+        faults = list(error.faults) if isinstance(error, JobFileError) else []
+        if faults:
+            headline = f"{counted(len(faults), 'fault')} in the files; nothing was started."
+        elif isinstance(error, HubError):
+            headline = printable(str(error)) or type(error).__name__
+        else:
+            headline = f"Unexpected {type(error).__name__}: {printable(str(error))}. --debug shows where it happened."
+        self.err.print(Text(f"✗ {headline}", style="bold red"), soft_wrap=True)
+        if faults and not self.as_json:
+            self.err.print(fault_table(faults))
+        kind = type(error).__name__
+        self.document({"error": {"kind": kind, "message": headline, "faults": [fault_document(it) for it in faults]}})
+        return ExitCode.LATER if isinstance(error, (TransientError, LockHeld)) else ExitCode.RED
+
+
+_CURRENT: ContextVar[Screen] = ContextVar("screen")
+
+
+def enter(*, as_json: bool, debug: bool) -> Screen:
+    """A new screen for the command that starts."""
+    screen = Screen(as_json, debug)
+    _CURRENT.set(screen)
+    return screen
+
+
+def current() -> Screen:
+    """The screen of the running command."""
+    try:
+        return _CURRENT.get()
+    except LookupError:
+        return enter(as_json=False, debug=False)
+
+
+def begin(as_json: bool = False) -> Screen:
+    """The screen of the running command. ``--json`` may stand before or after the command's name."""
+    screen = current()
+    screen.as_json = screen.as_json or as_json
+    return screen
+
+
+def as_json_text(value: Any) -> str:
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=2, default=_plain)
+    return text
+
+
+def printable(text: str) -> str:
+    """``text`` without characters that would steer a terminal; line ends and tabs stay."""
+    return "".join(sign if sign in "\n\t" or sign.isprintable() else "�" for sign in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 fault``, ``2 faults``, ``1,200 records``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def fault_table(faults: Sequence[Fault]) -> RenderableType:
+    """Place, field, reason and remedy of each fault."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=_lines(), show_edge=False, pad_edge=False, header_style="bold")
+    for name, style in (("place", "cyan"), ("field", ""), ("reason", "red"), ("remedy", "green")):
+        table.add_column(name, style=style, overflow="fold")
+    for fault in faults:
+        place = fault.file if fault.line is None else f"{fault.file}:{fault.line}"
+        cells = (place, fault.field, fault.reason, fault.remedy)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table
+
+
+def fault_document(fault: Fault) -> dict[str, Any]:
+    return {
+        "file": fault.file,
+        "line": fault.line,
+        "field": fault.field,
+        "reason": fault.reason,
+        "remedy": fault.remedy,
+    }
+
+
+def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> RenderableType:
+    """A plain table. A column name that begins with ``#`` is numbers, to the right; with ``=``, never broken."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=_lines(), show_edge=False, pad_edge=False, title=title, title_justify="left", header_style="bold")
+    for name in columns:
+        table.add_column(
+            name.lstrip("#="),
+            justify="right" if name.startswith("#") else "left",
+            overflow="fold",
+            no_wrap=name.startswith("="),
+        )
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row))
+    return table
+
+
+def shown(value: Any, limit: int = 120) -> str:
+    """A value as it stands in a table: one line, at most ``limit`` characters, a dash for no value."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(shown(item, limit) for item in value) or "(none)"
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name}: {shown(item, limit)}" for name, item in value.items()) or "(none)"
+    text = printable(str(value)).replace("\n", "⏎").replace("\t", " ")
+    if not text:
+        return '""'
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        return Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+    return console
+
+
+def _lines() -> Any:
+    from rich import box
+
+    return box.SIMPLE_HEAD
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)

@@ -57,33 +57,31 @@ PARAMS_HELP = "A window given here is read exactly; without one a run reads its 
 def build_dags(integration_type: str, library: JobLibrary | None = None) -> Iterator[DAG]:
     """One DAG for each enabled or disabled job of the type.
 
-    Raises :class:`JobFileError` with every fault of every broken file of the type, after the good ones were built: the
-    DAG processor shows it as import error and keeps the others.
+    Broken job files are left out: an error here would take the DAGs of the good ones with it. They are told by
+    :func:`refuse_broken_jobs`, in a DAG file of its own.
     """
     settings = Settings.from_environment()
     library = library or JobLibrary.from_settings(settings)
-    faults: list[JobFileError] = []
     for path in library.job_paths():
         try:
             loaded = library.load(path)
-            if loaded.bound.job.type != integration_type:
-                continue
-            found = loaded.faults()
-        except JobFileError as error:
-            if _mentions(path.read_text("utf-8"), integration_type):
-                faults.append(error)
+        except JobFileError:
             continue
-        if found:
-            faults.append(JobFileError(found))
-            continue
-        yield build_dag(loaded.bound, settings.timezone)
+        if loaded.bound.job.type == integration_type and not loaded.faults():
+            yield build_dag(loaded.bound, settings)
+
+
+def refuse_broken_jobs(library: JobLibrary | None = None) -> None:
+    """Raise :class:`JobFileError` with every fault of every job file, of any type; nothing when all are well."""
+    library = library or JobLibrary.from_settings()
+    faults = dict.fromkeys(fault for found in library.check().values() for fault in found)
     if faults:
-        raise JobFileError([fault for error in faults for fault in error.faults])
+        raise JobFileError(list(faults))
 
 
-def build_dag(bound: BoundJob, timezone: ZoneInfo) -> DAG:
+def build_dag(bound: BoundJob, settings: Settings) -> DAG:
     """The DAG of one job; its id is the job's."""
-    job = bound.job
+    job, timezone = bound.job, settings.timezone
     cron = bound.schedule.as_cron()
     target_asset = Asset(
         name=f"{job.id}",
@@ -104,7 +102,7 @@ def build_dag(bound: BoundJob, timezone: ZoneInfo) -> DAG:
         params=_params(),
         default_args={
             "retries": job.retries,
-            "retry_delay": timedelta(seconds=10),
+            "retry_delay": settings.retry_delay,
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(minutes=10),
             "retry_policy": RETRY_POLICY,
@@ -134,10 +132,6 @@ def build_dag(bound: BoundJob, timezone: ZoneInfo) -> DAG:
         )
         extract >> mapped >> diff >> approve >> load
     return dag
-
-
-def _mentions(text: str, integration_type: str) -> bool:
-    return any(line.strip() == f"type: {integration_type}" for line in text.splitlines())
 
 
 def _params() -> dict[str, Param]:

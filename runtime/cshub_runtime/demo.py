@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +30,7 @@ WORLD = ("--accounts", "30", "--meetings", "240")
 """The size of the demo's world: at 100 Totango calls a minute its last seven days are synced in less than 3 minutes."""
 RUN_LIMIT_S = 600.0
 READ_LIMIT_S = 90.0
+SCHEDULE_LIMIT_S = 15.0
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAILURES = (RuntimeFailure, SandboxFailure, PostgresUnavailable, NoFreePort, RestError, requests.RequestException)
 
@@ -121,12 +122,28 @@ class Demo:
     def _syncs(self, rest: AirflowRest, addresses: SandboxAddresses) -> list[RunReport]:
         self._say("Waiting for Airflow to read the DAGs")
         jobs = self._read_jobs(rest)
-        self._play(self._prologue, addresses)
-        reports = self._sync_all(rest, jobs, "first")
-        if self._acts:
-            self._play(self._acts, addresses)
-            reports += self._sync_all(rest, jobs, "second")
+        self._say(f"Switching on {', '.join(jobs)}: the schedule starts the first sync by itself")
+        for job in jobs:
+            rest.unpause(job)
+        reports = self._follow_all(
+            rest, {job: self._scheduled_run(rest, job) for job in jobs}, "first sync\nby schedule"
+        )
+        for acts, title in (
+            (self._prologue, "second sync\nby hand, up to now"),
+            (self._acts, "third sync\nafter edits"),
+        ):
+            self._play(acts, addresses)
+            reports += self._follow_all(rest, {job: rest.trigger(job) for job in jobs}, title)
         return reports
+
+    def _scheduled_run(self, rest: AirflowRest, job: str) -> str:
+        """The run that the schedule starts when a DAG is switched on; of a job without schedule, one by hand."""
+        deadline = time.monotonic() + SCHEDULE_LIMIT_S
+        while time.monotonic() < deadline:
+            if runs := rest.runs(job):
+                return str(runs[-1]["dag_run_id"])
+            time.sleep(0.5)
+        return rest.trigger(job)
 
     def _play(self, acts: Sequence[Act], addresses: SandboxAddresses) -> None:
         for act in acts:
@@ -143,31 +160,29 @@ class Demo:
             time.sleep(0.3)
         return [job for job in jobs if job in expected]
 
-    def _sync_all(self, rest: AirflowRest, jobs: Sequence[str], round_name: str) -> list[RunReport]:
-        started = {job: rest.trigger(job) for job in jobs}
-        for job in jobs:
-            self._say(f"Syncing {job}, {round_name} time")
-            rest.unpause(job)
+    def _follow_all(self, rest: AirflowRest, started: Mapping[str, str], title: str) -> list[RunReport]:
         lines: dict[str, str] = {}
         reports: dict[str, RunReport] = {}
         deadline = time.monotonic() + RUN_LIMIT_S
-        while len(reports) < len(jobs):
+        while len(reports) < len(started):
             if time.monotonic() > deadline:
-                unfinished = ", ".join(sorted(set(jobs) - set(reports)))
+                unfinished = ", ".join(sorted(set(started) - set(reports)))
                 raise RuntimeFailure(f"Not ended after {RUN_LIMIT_S:.0f} s: {unfinished}")
-            for job in jobs:
+            for job, run_id in started.items():
                 if job in reports:
                     continue
-                line = progress_line(job, rest.task_states(job, started[job]), TASK_ORDER)
+                states = rest.task_states(job, run_id)
+                progress = (
+                    rest.progress(job, run_id, STATISTICS_TASK) if states.get(STATISTICS_TASK) == "running" else None
+                )
+                line = progress_line(job, states, TASK_ORDER, progress)
                 if line != lines.get(job):
                     lines[job] = line
                     self._say(line)
-                if rest.run_state(job, started[job]).finished:
-                    reports[job] = self._report(rest, job, started[job], f"{job}\n{round_name} sync")
+                if rest.run_state(job, run_id).finished:
+                    reports[job] = self._report(rest, job, run_id, f"{job}\n{title}" if len(started) > 1 else title)
             time.sleep(0.5)
-        for job in jobs:
-            self._await_quiet(rest, job)
-        return [reports[job] for job in jobs]
+        return [reports[job] for job in started]
 
     def _report(self, rest: AirflowRest, job: str, run_id: str, title: str) -> RunReport:
         run = rest.run(job, run_id)
@@ -183,12 +198,6 @@ class Demo:
                 log = rest.task_log(job, run_id, task).strip().splitlines()[-25:]
                 self._console.print(f"{job}: the task {task} failed; the end of its log:", style="red")
                 self._console.print("\n".join(log), markup=False, highlight=False, soft_wrap=True)
-
-    def _await_quiet(self, rest: AirflowRest, job: str) -> None:
-        """Wait for the run that the schedule itself starts when a DAG is switched on."""
-        deadline = time.monotonic() + RUN_LIMIT_S
-        while any(not RunState(run["state"]).finished for run in rest.runs(job)) and time.monotonic() < deadline:
-            time.sleep(0.5)
 
     def _stay(self, airflow: LocalAirflow) -> None:
         self._console.print("Stays up until Ctrl-C.")

@@ -204,6 +204,15 @@ class AirflowRest:
             return None
         return self.call("GET", path, params={"deserialize": "true"})["value"]
 
+    def progress(self, dag_id: str, run_id: str, task_id: str) -> Mapping[str, Any] | None:
+        """What a running task last said of its progress; None when it has said nothing."""
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/state-store/progress"
+        answer = self._send("GET", path, None, None)
+        if answer.status_code != 200:
+            return None
+        value = answer.json()["value"]
+        return value if isinstance(value, Mapping) else None
+
     def clear(self, dag_id: str, run_id: str, task_ids: Collection[str] = ()) -> None:
         """Run a run's tasks again: the named ones with what follows them, or all."""
         body = {

@@ -41,10 +41,13 @@ class RunReport:
         return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in skipped.items() if count)
 
 
-def progress_line(title: str, states: Mapping[str, str | None], order: Sequence[str]) -> str:
-    """One line that shows how far a run is: its tasks in `order`, each with a sign for its state."""
+def progress_line(
+    title: str, states: Mapping[str, str | None], order: Sequence[str], progress: Mapping[str, Any] | None = None
+) -> str:
+    """One line that shows how far a run is: its tasks in `order`, each with a sign, and how much is loaded."""
     known = [task for task in order if task in states] + sorted(set(states) - set(order))
-    return f"{title}: " + "  ".join(f"{_SIGNS.get(states[task] or '', '·')} {task}" for task in known)
+    line = f"{title}: " + "  ".join(f"{_SIGNS.get(states[task] or '', '·')} {task}" for task in known)
+    return f"{line}  {progress['done']} of {progress['total']}" if progress and "total" in progress else line
 
 
 def statistics_table(reports: Sequence[RunReport]) -> Table:

@@ -45,6 +45,12 @@ def test_a_revoked_token_is_refused_and_a_new_one_accepted(chorus: ChorusCalls) 
     assert chorus.send("GET", ME, headers={"authorization": token}).status == 200
 
 
+def test_the_token_of_a_deactivated_user_is_refused(chorus: ChorusCalls) -> None:
+    email = chorus.service.tokens[chorus.service.token].member.person.email
+    chorus.service.act("set_user", {"email": email, "active": False})
+    assert chorus.send("GET", ME).status == 401
+
+
 def test_there_is_no_rate_limit_until_the_switch_sets_one(chorus: ChorusCalls) -> None:
     assert {chorus.send("GET", ME).status for _ in range(30)} == {200}
     chorus.service.switches.rate_limit = 10

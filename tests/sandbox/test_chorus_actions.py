@@ -96,6 +96,13 @@ def test_a_summary_is_postponed_finished_failed_and_finished_again(chorus: Choru
     assert summary()
 
 
+def test_no_summary_is_there_before_the_meeting_has_ended(chorus: ChorusCalls) -> None:
+    identifier = chorus.service.act("add_meeting", {"starts_at": "2026-11-20T11:55:00Z"})["id"]
+    found = row(chorus, identifier)
+    assert found is not None
+    assert (found["processing_state"], found["meeting_summary"]) == ("live", None)
+
+
 def test_a_lone_surrogate_travels_as_an_escape(chorus: ChorusCalls) -> None:
     identifier = chorus.service.act("add_meeting", {"subject": "broken \ud800 text"})["id"]
     reply = chorus.send("GET", f"/v3/engagements?engagement_id={identifier}")

@@ -41,7 +41,7 @@ def chorus() -> Iterator[RunningSandbox]:
 
 @schema.parametrize()
 @settings(
-    max_examples=30,
+    max_examples=20,
     derandomize=True,
     database=None,
     deadline=None,

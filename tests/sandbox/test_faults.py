@@ -14,6 +14,7 @@ from cshub_sandbox.faults import MEANINGS, FaultKind, FaultRule, FaultScript, is
 from cshub_sandbox.gate import CallLog, Gate
 from cshub_sandbox.inprocess import AnswerLost, AnswerTooSlow, AnswerTruncated, ConnectTimeout, TransportError, call
 from cshub_sandbox.kernel import Reply, Request, SandboxClock
+from cshub_sandbox.sandbox import Sandbox, WorldSize
 
 
 @dataclass
@@ -194,6 +195,28 @@ def test_chance_is_decided_by_the_seed_alone(scene: Scene) -> None:
     first = run(1)
     assert first == run(1) != run(2)
     assert 5 < first.count(503) < 40
+
+
+def test_the_same_script_and_calls_give_the_same_history() -> None:
+    def history() -> list[Any]:
+        sandbox = Sandbox(["chorus"], size=WorldSize(accounts=8, meetings=60), now=datetime(2026, 11, 20, tzinfo=UTC))
+        sandbox.clock.freeze(True)
+        sandbox.clock.set(datetime(2026, 11, 20, tzinfo=UTC))
+        for seed, kind in enumerate(FaultKind):
+            sandbox.faults.add(FaultRule(kind, probability=0.05, seed=seed))
+        headers = {"authorization": sandbox.service("chorus").token}
+        seen: list[Any] = []
+        for number in range(300):
+            path = f"/v3/{'users' if number % 3 else 'engagements'}"
+            try:
+                seen.append(call(sandbox.gates["chorus"], Request("GET", path, headers=headers), timeout_s=0.5))
+            except TransportError as error:
+                seen.append(str(error))
+        return [*seen, *(entry.fault for entry in sandbox.log.entries)]
+
+    first = history()
+    assert first == history()
+    assert set(FaultKind) - set(first[300:]) == set()
 
 
 def test_the_first_rule_that_strikes_wins(scene: Scene) -> None:

@@ -45,6 +45,20 @@ def test_one_json_line_says_where_everything_listens_and_a_signal_stops_it(numbe
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
+def test_a_call_that_hangs_does_not_keep_it_from_stopping() -> None:
+    with start("--json") as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        requests.post(ready["control"]["url"] + "/faults", json={"kind": "slow", "delay_s": 3600}, timeout=5)
+        with pytest.raises(requests.ReadTimeout):
+            requests.get(ready["chorus"]["url"] + "/v3/users", timeout=0.2)
+        with socket.create_connection(("127.0.0.1", int(ready["chorus"]["url"].rsplit(":", 1)[1]))) as waiting:
+            waiting.sendall(b"GET /v3/users HTTP/1.1\r\nHost: x\r\n\r\n")
+            process.terminate()
+            assert process.wait(timeout=5) == 0
+        process.communicate()
+
+
 def test_without_json_a_person_is_told_where_to_look() -> None:
     with start("--salesforce-port", "0") as process:
         assert process.stdout is not None

@@ -100,7 +100,7 @@ class Records:
     def summary(self, meeting: Meeting, now: datetime) -> str | None:
         """The summary, as soon as it is ready; None before, and for ever when it fails."""
         ready = meeting.summary_ready_at
-        return None if ready is None or now < ready or self._fails(meeting) else meeting.summary
+        return None if ready is None or now < max(ready, meeting.ends_at) or self._fails(meeting) else meeting.summary
 
     def action_items(self, meeting: Meeting, now: datetime) -> list[str]:
         return list(meeting.action_items) if self.summary(meeting, now) is not None else []

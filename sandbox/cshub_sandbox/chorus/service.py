@@ -128,7 +128,7 @@ class ChorusService:
         viewer = None
         if request.path != LOGIN_PATH:
             viewer, credential = self._viewer(request)
-            if viewer is None:
+            if viewer is None or not viewer.member.chorus_active:
                 return self._unauthorized()
             if self.switches.api_role is ApiRole.DISABLED:
                 raise ApiProblem(403, "The role of this token's user does not allow calling the API.")

@@ -1,8 +1,11 @@
 """`make demo`: the sandbox, Airflow and the first syncs, in one terminal, until Ctrl-C."""
 
+import json
 import os
+import shlex
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -20,7 +23,7 @@ from cshub_runtime.postgres_place import PostgresUnavailable
 from cshub_runtime.rest import AirflowRest, RestError, RunState, StoredConnection
 from cshub_runtime.run_report import STATISTICS_TASK, RunReport, progress_line, statistics_table
 from cshub_runtime.sandbox_process import SandboxAddresses, SandboxFailure, SandboxProcess
-from cshub_runtime.settings import MARKER, Login
+from cshub_runtime.settings import MARKER, Login, write_private
 from cshub_runtime.story import ACTS, PROLOGUE, Act
 from cshub_runtime.supervisor import PROJECT, LocalAirflow, RuntimeFailure
 
@@ -114,7 +117,9 @@ class Demo:
         reports = self._syncs(airflow.rest, sandbox.addresses)
         self._console.print(statistics_table(reports))
         succeeded = all(report.succeeded for report in reports)
-        self._where_to_look(airflow, sandbox.addresses)
+        shell_file = self._write_shell_file(airflow, sandbox.addresses)
+        running.callback(shell_file.unlink, missing_ok=True)
+        self._where_to_look(airflow, sandbox.addresses, shell_file)
         if not self._options.once:
             self._stay(airflow)
         return 0 if succeeded else 1
@@ -205,7 +210,29 @@ class Demo:
             time.sleep(0.5)
         raise RuntimeFailure(airflow.components.failure)
 
-    def _where_to_look(self, airflow: LocalAirflow, addresses: SandboxAddresses) -> None:
+    def _write_shell_file(self, airflow: LocalAirflow, addresses: SandboxAddresses) -> Path:
+        """Everything the `cshub` command needs to work on this demo, for a shell to read; only for the owner's eyes."""
+        hub = {name: value for name, value in airflow.environment().items() if name.startswith("CSHUB_")}
+        values = {
+            **hub,
+            "CSHUB_AIRFLOW_URL": airflow.base_url,
+            "CSHUB_AIRFLOW_USER": LOGIN.name,
+            "CSHUB_AIRFLOW_PASSWORD": LOGIN.password,
+            **{
+                f"AIRFLOW_CONN_{item.connection_id.upper()}": json.dumps(
+                    {"conn_type": item.conn_type, "host": item.host, "password": item.password}
+                )
+                for item in connections(addresses)
+            },
+        }
+        path = self._options.home / "cshub.env"
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(values.items())]
+        write_private(
+            path, "\n".join([*lines, f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH", ""])
+        )
+        return path
+
+    def _where_to_look(self, airflow: LocalAirflow, addresses: SandboxAddresses, shell_file: Path) -> None:
         lines = [
             f"Airflow               {airflow.base_url}   user {LOGIN.name}, password {LOGIN.password}",
             *(
@@ -215,6 +242,7 @@ class Demo:
             f"What they hold        {addresses.control_url}/state/totango",
             f"What they were asked  {addresses.control_url}/log",
             f"Logs                  {self._options.home / 'logs'}",
+            f"The command line      . {shlex.quote(os.path.relpath(shell_file))} && cshub status",
         ]
         self._console.print("\n".join(["", "Where to look", *lines, ""]), markup=False, highlight=False, soft_wrap=True)
 

@@ -1,47 +1,53 @@
 from __future__ import annotations
 
-import multiprocessing
+import json
 import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ledger_cast import JOB, pair_of
-from ledger_crash import KEYS, held_by, work
+import ledger_crash
+import pytest
+from ledger_crash import KEYS, held_by
 
 from cshub.core.records import LinkState
 from cshub.ledger import Ledger
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["__main__", "ledger_crash", "psycopg2", "sqlalchemy.dialects.sqlite"])
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Callable[[str, str, Path, int | None], int]]:
+    """Does a run in a process of its own; the exit status."""
+    command = [sys.executable, ledger_crash.__file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        orders, answers = process.stdin, process.stdout
 
-def ended(url: str, service: Path, burns_at: int | None) -> int | None:
-    process = CONTEXT.Process(target=work, args=(url, service, burns_at))
-    process.start()
-    process.join(60)
-    return process.exitcode
+        def ended(url: str, name: str, service: Path, boundary: int | None) -> int:
+            print(json.dumps([url, name, str(service), boundary]), file=orders, flush=True)
+            return int(answers.readline())
+
+        yield ended
+        orders.close()
 
 
 def test_killed_at_any_boundary_the_next_attempt_leaves_nothing_twice_and_nothing_out(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger, url: str, tmp_path: Path, nursery: Callable[[str, str, Path, int | None], int]
 ) -> None:
-    url = ledger.database.url.render_as_string(hide_password=False)
-    pair_id = pair_of(ledger)
-    service = tmp_path / "service"
-    boundary, exits = 0, []
-    while 0 not in exits:
+    assert nursery(url, "warm", tmp_path / "warm", 0) == 0
+    boundary, exits = 0, [-signal.SIGKILL]
+    while exits[-1] == -signal.SIGKILL:
         boundary += 1
-        service.write_text("")
-        with ledger.database.writing() as connection:
-            for table in ("link", "intent", "decision", "run", "lock"):
-                connection.exec_driver_sql(f"delete from {table}")
-        exits.append(ended(url, service, boundary))
-        if exits[-1] != 0:
-            assert exits[-1] == -signal.SIGKILL
-            assert ended(url, service, None) == 0
+        name, service = f"run-{boundary}", tmp_path / f"run-{boundary}"
+        exits.append(nursery(url, name, service, boundary))
+        if exits[-1] == -signal.SIGKILL:
+            assert nursery(url, name, service, None) == 0
         assert held_by(service) == list(KEYS), f"after a kill at boundary {boundary}"
+        pair_id = ledger.pair_id(name)
+        assert pair_id is not None
         links = ledger.links(pair_id, KEYS)
         assert [(links[key].state, links[key].version) for key in KEYS] == [(LinkState.IN_STEP, 1)] * len(KEYS)
-        assert [row.source_key for row in ledger.decisions_of_run("run-1")] == list(KEYS)
+        assert [row.source_key for row in ledger.decisions_of_run(name)] == list(KEYS)
         assert ledger.open_intents(pair_id) == []
+    assert exits[-1] == 0
     assert boundary > 40
-    assert ledger.pair_id(JOB) == pair_id

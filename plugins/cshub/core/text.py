@@ -23,6 +23,7 @@ _AFTER_BRACKET = rf"/?(?:{_TAGS})(?=[\s/>])[^<>]*>|!--[^<>]*-->|!doctype[^<>]*>"
 _MARKUP = re.compile(f"<(?:{_AFTER_BRACKET})", re.IGNORECASE | re.DOTALL)
 _NOT_MARKUP = re.compile(f"<(?!{_AFTER_BRACKET})", re.IGNORECASE | re.DOTALL)
 _ANY_TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
+_BRACKETS = re.compile(r"<[^<>]*>")
 _WRAPPER = '<div class="html-parser-container">'
 _KEPT_TAGS = {"a", "b", "br", "div", "em", "i", "li", "ol", "strong", "u", "ul"}
 _LOST_BREAK = re.compile(r"</(?:p|tr|h[1-6]|blockquote|pre)\s*>", re.IGNORECASE)
@@ -111,9 +112,11 @@ def normalise_text(value: str | None) -> str:
 
 
 def loose_form(value: str | None) -> str:
-    """Only the letters and digits of the normalised text, without case: equal even after careless markup stripping."""
-    text = re.sub(r"<[^<>]*>", "", normalise_text(value))
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
+    """Only letters and digits outside angle brackets, without case: equal even after careless stripping of markup."""
+    text = clean_text(value or "")[0]
+    for _ in range(2):
+        text = _BRACKETS.sub("", unescape(text))
+    return "".join(letter for letter in unicodedata.normalize("NFC", text).casefold() if letter.isalnum())
 
 
 def _plain_form(value: str) -> str:

@@ -63,12 +63,19 @@ class Wire:
 
 
 class TokenAuth(requests.auth.AuthBase):
-    """Puts the token into one header of each request. Never shows it."""
+    """Puts the token into one header of each request. Never shows it.
+
+    Raises :class:`ConnectionSpecError` at the first request when the token cannot stand in a header.
+    """
 
     def __init__(self, header: str, value: str) -> None:
         self._header, self._value = header, value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if not (self._value.isascii() and self._value.isprintable()):
+            raise ConnectionSpecError(
+                "The token must be one line of plain characters: copy it again into the connection."
+            )
         request.headers[self._header] = self._value
         return request
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -208,12 +209,15 @@ class TotangoTouchpoints:
         if self._options.content_format is ContentFormat.TEXT or not content.strip():
             return truncate(content, CONTENT_LIMIT, _CUT_MARKER)[0]
         wrapped = wrap_html(content)
-        text, room = html_to_text(content), CONTENT_LIMIT
-        while (excess := length(wrapped) - CONTENT_LIMIT) > 0:
-            room = min(room, length(text)) - excess
-            text, _ = truncate(text, max(room, len(_CUT_MARKER)), _CUT_MARKER)
-            wrapped = wrap_html(text)
-        return wrapped
+        if length(wrapped) <= CONTENT_LIMIT:
+            return wrapped
+        text = html_to_text(content)
+        fitting = bisect_right(
+            range(len(_CUT_MARKER), CONTENT_LIMIT),
+            CONTENT_LIMIT,
+            key=lambda room: length(wrap_html(truncate(text, room, _CUT_MARKER)[0])),
+        )
+        return wrap_html(truncate(text, len(_CUT_MARKER) + fitting - 1, _CUT_MARKER)[0])
 
     @cached_property
     def _chosen(self) -> TouchpointFields:

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.systems.totango.lab import (
+    NOW,
+    account_ids,
+    add_touchpoint,
+    client_on,
+    make_sandbox,
+    service_of,
+    switch,
+    touchpoint,
+)
+
+from cshub.core.errors import AuthenticationFailed, NotFound, RequestRefused, SpecError
+from cshub.core.records import TargetKey
+from cshub.core.text import length, normalise_text
+from cshub.core.window import Window
+from cshub.systems.totango.catalog import TouchpointOptions
+from cshub.systems.totango.target import TotangoTouchpoints
+from cshub_sandbox.faults import FaultRule
+from cshub_sandbox.sandbox import Sandbox
+
+DATE = "2026-11-18T09:30:00.000Z"
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return make_sandbox()
+
+
+def target_on(sandbox: Sandbox, **options: Any) -> TotangoTouchpoints:
+    return TotangoTouchpoints(client_on(sandbox), TouchpointOptions.model_validate(options))
+
+
+def values_of(**more: Any) -> dict[str, Any]:
+    return {"subject": "Review", "content": "Text.", "touchpoint_date": DATE, "participants": [], **more}
+
+
+def test_flow_type_and_reasons_are_chosen_by_name_and_sent_on_create(sandbox: Sandbox) -> None:
+    state = service_of(sandbox).state()
+    tag = state["touchpoint_tags"][0]
+    kind = state["touchpoint_types"][1]
+    chosen = {"flow": "renewal", "touchpoint_type": kind["name"].upper(), "reasons": [tag["name"]]}
+    target = target_on(sandbox, **chosen)
+    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
+    stored = touchpoint(sandbox, key.key)
+    assert (stored["activity_type_id"], stored["touchpoint_type"]) == ("renewal", kind["id"])
+    assert list(stored["tags"]) == [tag["id"]]
+    assert stored["disable_sync"] is True
+
+
+@pytest.mark.parametrize("option", [{"flow": "Nope"}, {"touchpoint_type": "Nope"}, {"reasons": ["Nope"]}])
+@pytest.mark.parametrize("shape", ["list", "map", "map_of_objects"])
+def test_an_unknown_name_lists_what_there_is(sandbox: Sandbox, option: dict[str, Any], shape: str) -> None:
+    switch(sandbox, **{"catalogue_shape": shape})
+    with pytest.raises(SpecError, match=r"called 'Nope'. There are: \w+.*Correct target.options"):
+        target_on(sandbox, **option).check_options()
+
+
+@pytest.mark.parametrize("shape", ["list", "map", "map_of_objects"])
+def test_catalogues_of_every_shape_are_read_alike(sandbox: Sandbox, shape: str) -> None:
+    plain = client_on(sandbox).touchpoint_types()
+    switch(sandbox, **{"catalogue_shape": shape})
+    assert {(entry.id, entry.name) for entry in client_on(sandbox).touchpoint_types()} == {
+        (entry.id, entry.name) for entry in plain
+    }
+
+
+@pytest.mark.parametrize("omitted", ["keep", "clear"])
+def test_an_update_leaves_flow_type_and_reasons_as_a_person_set_them(sandbox: Sandbox, omitted: str) -> None:
+    service = service_of(sandbox)
+    switch(sandbox, put_omitted=omitted)
+    state = service.state()
+    account = account_ids(sandbox)[0]
+    target = target_on(sandbox, flow="Renewal")
+    key = target.create(account, values_of(), external_id="x")
+    tag, kind = state["touchpoint_tags"][0]["id"], state["touchpoint_types"][1]["id"]
+    edit = {"note_id": int(key.key), "touchpointType": kind, "touchpoint_tags": [tag], "activity_type_id": "support"}
+    service.act("edit_touchpoint", edit)
+    record = target.read_keys([key])[key.key]
+    assert record is not None
+    target.update(TargetKey(key.key, account, record.extra), values_of(content="Filled."))
+    stored = touchpoint(sandbox, key.key)
+    assert (stored["activity_type_id"], stored["touchpoint_type"], list(stored["tags"])) == ("support", kind, [tag])
+    assert stored["content"] == "Filled."
+
+
+def test_an_update_with_a_stale_event_id_finds_the_right_one(sandbox: Sandbox) -> None:
+    target = target_on(sandbox)
+    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
+    target.update(replace(key, extra={"event_id": "stale"}), values_of(subject="New"))
+    assert touchpoint(sandbox, key.key)["subject"] == "New"
+
+
+def test_a_delete_with_a_stale_event_id_still_deletes(sandbox: Sandbox) -> None:
+    target = target_on(sandbox)
+    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
+    target.delete(replace(key, extra={"event_id": "stale"}))
+    assert [item["note_id"] for item in service_of(sandbox).state()["deleted_touchpoints"]] == [int(key.key)]
+
+
+def test_an_update_of_a_deleted_touchpoint_says_so(sandbox: Sandbox) -> None:
+    target = target_on(sandbox)
+    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
+    service_of(sandbox).act("delete_touchpoint", {"note_id": int(key.key)})
+    with pytest.raises(NotFound, match="deleted there"):
+        target.update(key, values_of())
+
+
+def test_a_refusal_carries_the_services_words(sandbox: Sandbox) -> None:
+    with pytest.raises(RequestRefused, match="Account not found"):
+        target_on(sandbox).create("no-such-account", values_of(), external_id="x")
+
+
+def test_content_over_the_limit_is_cut_with_a_marker(sandbox: Sandbox) -> None:
+    account = account_ids(sandbox)[0]
+    for options in ({}, {"content_format": "html"}):
+        for text in ("a" * 13_000, "😀" * 7_000, "a < b & c\n" * 1_300):
+            target = target_on(sandbox, **options)
+            key = target.create(account, values_of(content=text), external_id="x")
+            stored = touchpoint(sandbox, key.key)["content"]
+            assert length(stored) <= 12_000
+            assert length(stored) > 11_000
+            assert normalise_text(stored).endswith("… [cut]")
+
+
+def test_an_empty_touchpoint_is_made_and_filled_later(sandbox: Sandbox) -> None:
+    target = target_on(sandbox)
+    key = target.create(account_ids(sandbox)[0], values_of(content=None), external_id="x")
+    assert touchpoint(sandbox, key.key)["content"] == ""
+    target.update(key, values_of(content="Here it is."))
+    assert touchpoint(sandbox, key.key)["content"] == "Here it is."
+
+
+def test_null_clears_and_absent_leaves_alone(sandbox: Sandbox) -> None:
+    member = service_of(sandbox).state()["users"][0]["email"]
+    target = target_on(sandbox)
+    key = target.create(account_ids(sandbox)[0], values_of(participants=[member]), external_id="x")
+    target.update(key, {"content": "Only this."})
+    assert touchpoint(sandbox, key.key)["internal_participants"]
+    assert touchpoint(sandbox, key.key)["subject"] == "Review"
+    target.update(key, {"content": "x", "participants": None, "subject": None})
+    stored = touchpoint(sandbox, key.key)
+    assert (list(stored["internal_participants"]), stored["subject"] or "") == ([], "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<p>One</p><p>two &amp; three</p>",
+        "a < b, then c > d",
+        "trailing line\n",
+        "caf\u00e9 \U0001f469\u200d\U0001f4bb",
+        "",
+        "x" * 20_000,
+        "<script>alert(1)</script>=cmd|' /C calc'!A0",
+        "\u202eright to left",
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"content_format": "html"}], ids=["text", "html"])
+def test_a_lost_create_is_found_whatever_the_service_did_to_its_text(
+    sandbox: Sandbox, content: str, options: dict[str, Any]
+) -> None:
+    account = account_ids(sandbox)[0]
+    target = target_on(sandbox, **options)
+    values = values_of(content=content, created_by="ADA@Other.example", subject="  Spaced  subject ")
+    target.create(account, values_of(content="Another one.", created_by="ADA@Other.example"), external_id="y")
+    key = target.create(account, values, external_id="x")
+    assert [record.key for record in target.find(target.hint(account, values))] == [key.key]
+
+
+def test_a_lost_create_is_found_without_optional_properties(sandbox: Sandbox) -> None:
+    switch(sandbox, **{"missing_optional_properties": True})
+    account = account_ids(sandbox)[0]
+    target = target_on(sandbox)
+    key = target.create(account, values_of(), external_id="x")
+    found = target.find(target.hint(account, values_of()))
+    assert [record.key for record in found] == [key.key]
+    assert "subject" not in found[0].values
+    assert "participants" not in found[0].values
+
+
+def test_touchpoints_of_another_moment_author_or_subject_are_not_taken_for_it(sandbox: Sandbox) -> None:
+    account = account_ids(sandbox)[0]
+    target = target_on(sandbox)
+    base = values_of(created_by="ada@other.example")
+    target.create(account, base, external_id="x")
+    for change in (
+        {"touchpoint_date": "2026-11-18T09:30:02.000Z"},
+        {"created_by": "bo@other.example"},
+        {"subject": "X"},
+    ):
+        assert list(target.find(target.hint(account, {**base, **change}))) == []
+
+
+def test_a_cut_off_timeline_proves_nothing_and_the_search_helps_out(sandbox: Sandbox) -> None:
+    account = account_ids(sandbox)[0]
+    target = target_on(sandbox)
+    old = add_touchpoint(sandbox, account, NOW - timedelta(days=300))
+    values = values_of(touchpoint_date="2025-01-01T00:00:00.000Z")
+    key = target.create(account, values, external_id="x")
+    for number in range(1000):
+        add_touchpoint(sandbox, account, NOW - timedelta(minutes=number))
+    switch(sandbox, **{"timeline_cap": 1000})
+    sandbox.clock.advance(timedelta(seconds=5))
+    gone = TargetKey("1", account)
+    answer = target.read_keys([TargetKey(str(old), account), gone])
+    assert str(old) in answer
+    assert gone.key not in answer
+    assert [record.key for record in target.find(target.hint(account, values))] == [key.key]
+
+
+def test_nothing_is_proven_about_touchpoints_of_a_merged_account(sandbox: Sandbox) -> None:
+    first, second = account_ids(sandbox)[:2]
+    target = target_on(sandbox)
+    key = target.create(first, values_of(), external_id="x")
+    service_of(sandbox).act("merge_account", {"account_id": first, "into": second})
+    assert dict(target.read_keys([key])) == {}
+
+
+def test_a_search_that_lags_keeps_a_deletion_unproven_for_a_moment(sandbox: Sandbox) -> None:
+    target = target_on(sandbox)
+    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
+    sandbox.clock.advance(timedelta(seconds=10))
+    list(target.read_window(Window(NOW - timedelta(days=1), NOW)))
+    service_of(sandbox).act("delete_touchpoint", {"note_id": int(key.key)})
+    assert dict(target.read_keys([key])) == {}
+    sandbox.clock.advance(timedelta(seconds=10))
+    assert dict(target.read_keys([key])) == {key.key: None}
+
+
+def test_identity_is_the_service_id_or_the_companys_domain(sandbox: Sandbox) -> None:
+    client = client_on(sandbox)
+    domain = TotangoTouchpoints(client).identity()
+    assert "." in domain
+    client.service_id = "12345"
+    assert TotangoTouchpoints(client).identity() == "SP-12345"
+
+
+def test_an_expired_token_leaves_no_half_answer(sandbox: Sandbox) -> None:
+    sandbox.faults.add(FaultRule.parse({"kind": "token_expired", "nth": 1}))
+    with pytest.raises(AuthenticationFailed):
+        target_on(sandbox).read_keys([TargetKey("1", account_ids(sandbox)[0])])

@@ -41,7 +41,8 @@ clean: ## remove everything the other commands have put here (not while a demo r
 	rm -rf .uv .venv .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/.stamp: pyproject.toml uv.lock .uv/.stamp
-	$(UV) sync --locked --no-python-downloads --quiet --python "$(PYTHON)"
+	@echo "Installing the libraries into .venv/ (about 600 MB)"
+	@$(UV) sync --locked --no-python-downloads --quiet --python "$(PYTHON)"
 	@touch $@
 
 .uv/.stamp:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cshub.core.diff import PlanRow, Rule
@@ -60,7 +60,7 @@ def by_parquet(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(stored.getvalue()))
 
 
-@STEADY
+@settings(STEADY, max_examples=60)
 @given(ROWS)
 def test_a_plan_survives_the_frame_and_the_file(rows: list[PlanRow]) -> None:
     frame = plan_frame(rows)

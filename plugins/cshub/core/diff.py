@@ -276,7 +276,10 @@ def _merge(draft: _Draft, link: Link, record: TargetRecord, rules: PlanRules) ->
             changes.append(Change(name, before, after, "target"))
     ignored = {name for name in source_now if name in rules.updateable and name not in verdicts}
     source_base = {**link.source_base, **{name: mark for name, mark in source_now.items() if name not in ignored}}
-    kept = {name: (link.target_base or {}).get(name, "") for name, verdict in verdicts.items() if verdict in _KEEPS}
+    uncompared = [name for name in target_now if name in rules.updateable and name not in verdicts]
+    edited = [name for name in uncompared if comparison.target_changed(name)]
+    edited += [name for name, verdict in verdicts.items() if verdict in _KEEPS]
+    kept = {name: (link.target_base or {}).get(name, "") for name in edited}
     if desired.account_id not in (None, link.target_account_id):
         draft = replace(draft, desired=replace(desired, warnings=(*desired.warnings, "account_changed_in_source")))
     state = _state(values, rules)
@@ -334,9 +337,10 @@ class _Comparison:
             return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
         if self.source_now[name] == self.target_now[name]:
             return Rule.BOTH_AGREE if source_changed else Rule.NOTHING_CHANGED
-        return _VERDICTS[source_changed, self._target_changed(name), self.source_wins]
+        return _VERDICTS[source_changed, self.target_changed(name), self.source_wins]
 
-    def _target_changed(self, name: str) -> bool:
+    def target_changed(self, name: str) -> bool:
+        """Whether a person edited the field in the target; it must be shown there."""
         if name not in self.link.source_base:
             return False
         now = self.target_now[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import escape
 from typing import Any
 
@@ -256,11 +256,3 @@ def _subset(attributes: Mapping[str, Any], wanted: frozenset[str]) -> dict[str, 
         else:
             kept.setdefault(parent, {})[child] = attributes[parent][child]
     return kept
-
-
-def find_email(records: Records, identifier: str, viewer: Viewer, now: datetime) -> Meeting:
-    """An e-mail that ``viewer`` may see. Raises the 404 problem otherwise."""
-    meeting = records.find(identifier, viewer)
-    if meeting.kind is not MeetingKind.EMAIL or meeting.starts_at > now:
-        raise not_found()
-    return meeting

@@ -8,9 +8,8 @@ from email import message_from_bytes
 from typing import TYPE_CHECKING, Any
 
 from ..kernel import Reply, Request
-from ..world import Meeting, MeetingKind
 from . import query
-from .conversations import find_email
+from .emails import email_page, find_email
 from .errors import JSON_API, ApiProblem, bad_parameter, not_found
 from .people import iso
 from .records import Viewer
@@ -113,23 +112,13 @@ def export_conversations(service: ChorusService, request: Request, viewer: Viewe
 
 
 def list_emails(service: ChorusService, request: Request, viewer: Viewer) -> Reply:
-    size = query.whole(request, "page[size]", default=20, least=1, most=100)
-    after = request.param("page[after]")
-    found = [meeting for meeting in _emails(service, viewer) if _matches_email_filters(service, meeting, request)]
-    start = 0
-    if after:
-        places = [index for index, meeting in enumerate(found) if meeting.id == after]
-        if not places:
-            raise bad_parameter("page[after]", "page[after] is not a cursor that this list gave out")
-        start = places[0] + 1
-    page = found[start : start + size]
-    cursor = page[-1].id if len(found) > start + size else None
-    data = [service.conversations.email_resource(meeting) for meeting in page]
+    meetings, cursor = email_page(service.records, request, viewer)
+    data = [service.conversations.email_resource(meeting) for meeting in meetings]
     return Reply.json(200, {"data": data, "meta": {"page": {"cursor": cursor}}}, media_type=JSON_API)
 
 
 def read_email(service: ChorusService, request: Request, viewer: Viewer, id: str) -> Reply:
-    meeting = find_email(service.records, id, viewer, service.clock.now())
+    meeting = find_email(service.records, id, viewer)
     return _document(service.conversations.email_resource(meeting))
 
 
@@ -274,36 +263,3 @@ def _multipart(request: Request) -> dict[str, str]:
         if isinstance(name, str) and isinstance(payload, bytes):
             form[name] = payload.decode("utf-8", "replace")
     return form
-
-
-def _emails(service: ChorusService, viewer: Viewer) -> list[Meeting]:
-    now = service.clock.now()
-    return [
-        meeting
-        for meeting in service.records.walk(None, None)
-        if meeting.kind is MeetingKind.EMAIL and meeting.starts_at <= now and viewer.may_see(meeting)
-    ]
-
-
-def _matches_email_filters(service: ChorusService, meeting: Meeting, request: Request) -> bool:
-    sent = query.time_range(request, "filter[email.sent]")
-    if sent is not None and not sent[0] <= meeting.starts_at <= sent[1]:
-        return False
-    owner = meeting.owner.person
-    for name, text in (("name", meeting.subject), ("owner.name", owner.name), ("owner.email", owner.email)):
-        if (request.param(f"filter[{name}]") or "").lower() not in text.lower():
-            return False
-    thread = request.param("filter[thread]")
-    if thread and thread != f"thread-{meeting.id[:8].lower()}":
-        return False
-    ids = query.names(request, "filter[ids]")
-    if ids is not None and meeting.id not in ids:
-        return False
-    for name, texts in (
-        ("participants.name", [person.name.lower() for person in meeting.attendees]),
-        ("participants.email", [person.email.lower() for person in meeting.attendees]),
-    ):
-        wanted = query.names(request, f"filter[{name}]")
-        if wanted is not None and not any(item.lower() in text for item in wanted for text in texts):
-            return False
-    return True

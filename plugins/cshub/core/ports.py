@@ -20,6 +20,10 @@ class CallCounter(Protocol):
         """HTTP calls sent so far, retries included."""
         ...
 
+    def forecast(self, calls: int) -> float:
+        """Seconds from now until so many further calls are sent, within the budget shared with all others."""
+        ...
+
 
 class Source(CallCounter, Protocol):
     def identity(self) -> str:
@@ -71,7 +75,10 @@ class Target(CallCounter, Protocol):
         ...
 
     def find(self, hint: Mapping[str, Any]) -> Sequence[TargetRecord]:
-        """Records that a lost create with this hint would have made, read from the place that shows writes at once."""
+        """Records that a lost create with this hint may have made, likeliest first; those edited since included.
+
+        Read from the place that shows writes at once.
+        """
         ...
 
     def create(self, account_id: str, values: Mapping[str, Any], *, external_id: str) -> TargetKey:

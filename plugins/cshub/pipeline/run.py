@@ -21,6 +21,7 @@ from cshub.core.records import RunKind
 from cshub.core.values import FINGERPRINT_VERSION
 from cshub.core.window import Window, WindowFacts, WindowRules
 from cshub.ledger import Ledger
+from cshub.pipeline.guard import SendGuard
 from cshub.staging import Staging
 
 CHUNK = 10_000  # records a frame holds at a time
@@ -67,7 +68,7 @@ class Run:
     open_target: Callable[[], Target]
     clock: Clock = field(default_factory=SystemClock)
     on_progress: OnProgress = no_progress
-    quota_forecast: Callable[[int], float] | None = None
+    guard: SendGuard = field(default_factory=SendGuard)
 
     @cached_property
     def source(self) -> Source:
@@ -121,7 +122,7 @@ class Run:
     def forecast(self, writes: int) -> Forecast:
         """What carrying out so many writes will cost. Reading back takes a call per thousand records."""
         calls = writes + math.ceil(writes / 1000)
-        return Forecast(calls, self.quota_forecast(calls) if self.quota_forecast and calls else 0.0)
+        return Forecast(calls, self.target.forecast(calls) if calls else 0.0)
 
     def api_calls(self) -> dict[str, int]:
         """Calls this process sent so far, by system. A system that was never opened is left out."""

@@ -138,6 +138,10 @@ class ApiSession:
         session.mount("http://", adapter)
         return session
 
+    def forecast(self, calls: int) -> float:
+        """Seconds from now until so many further calls are sent within the budget; 0.0 when there is none to keep."""
+        return self._wire.quota.forecast(calls) if self._wire.quota is not None else 0.0
+
     def close(self) -> None:
         """Close kept connections."""
         if "session" in self.__dict__:

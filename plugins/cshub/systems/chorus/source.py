@@ -28,6 +28,9 @@ class ChorusEngagements:
     def calls(self) -> int:
         return self._client.calls
 
+    def forecast(self, calls: int) -> float:
+        return self._client.http.forecast(calls)
+
     def identity(self) -> str:
         """E-mail domain of the company the token's user belongs to."""
         domain = self._client.me().domain

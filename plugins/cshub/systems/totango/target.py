@@ -55,6 +55,9 @@ class TotangoTouchpoints:
     def calls(self) -> int:
         return self._client.calls
 
+    def forecast(self, calls: int) -> float:
+        return self._client.http.forecast(calls)
+
     def identity(self) -> str:
         """``SP-<service id>`` when the connection names it, else the e-mail domain of most team members."""
         if self._client.service_id:
@@ -109,15 +112,18 @@ class TotangoTouchpoints:
         }
 
     def find(self, hint: Mapping[str, Any]) -> Sequence[TargetRecord]:
-        """Touchpoints of the account with this date, author, subject and content, from its timeline.
+        """Touchpoints of the account with this date, author, subject and content, from its timeline, oldest first.
 
-        Survives what the service does to a text: tags stripped, a line end added, the author in lower case.
+        Survives what the service does to a text: tags stripped, a line end added, the author in lower case. After
+        these come touchpoints that somebody edited since: same author, and still the same date or content.
         """
         notes, is_whole = self._timeline(hint["account_id"])
         if not is_whole and hint["timestamp_ms"] is not None:
             notes = [*notes, *self._search(hint["account_id"], hint["timestamp_ms"])]
-        matching = {note.note_id: note for note in notes if _fits(note, hint)}
-        return [_record(note) for note in matching.values()]
+        distinct = sorted({note.note_id: note for note in notes}.values(), key=_creation)
+        matching = [note for note in distinct if _fits(note, hint)]
+        edited = [note for note in distinct if note not in matching and _fits_but_for_an_edit(note, hint)]
+        return [_record(note) for note in (*matching, *edited)]
 
     def create(self, account_id: str, values: Mapping[str, Any], *, external_id: str) -> TargetKey:
         """Make a touchpoint with the options' flow, type and reasons. Totango stores no external id."""
@@ -289,14 +295,33 @@ def _record(note: Touchpoint) -> TargetRecord:
     )
 
 
+def _creation(note: Touchpoint) -> tuple[int, int]:
+    return note.creation_ms or 0, note.note_id
+
+
 def _fits(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
-    at = hint["timestamp_ms"]
-    if at is not None and abs(note.timestamp_ms - at) >= _SAME_MOMENT_MS:
-        return False
-    if hint["author"] and note.author.strip().lower() != hint["author"].strip():
-        return False
     if note.subject is not None and normalise_text(note.subject) != hint["subject"]:
         return False
+    return _has_date(note, hint) and _has_author(note, hint) and _has_content(note, hint)
+
+
+def _fits_but_for_an_edit(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
+    """Whether an edit may be all that tells the note from what the hint describes."""
+    if note.last_edit_ms is None or note.creation_ms is None or hint["timestamp_ms"] is None:
+        return False
+    return _has_author(note, hint) and (_has_date(note, hint) or _has_content(note, hint))
+
+
+def _has_date(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
+    at = hint["timestamp_ms"]
+    return at is None or abs(note.timestamp_ms - at) < _SAME_MOMENT_MS
+
+
+def _has_author(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
+    return not hint["author"] or note.author.strip().lower() == hint["author"].strip()
+
+
+def _has_content(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
     expected = {hint["content"], hint["loose"]}
     return not expected.isdisjoint({_digest(normalise_text(note.text)), _digest(loose_form(note.text))})
 

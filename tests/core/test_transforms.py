@@ -108,21 +108,21 @@ def test_whatever_a_service_sends_is_transformed_or_refused(name: str, value: An
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ("stripp", "there is no transform 'stripp'; known: date_in_zone, "),
+        ("stripp", "there is no transform 'stripp'"),
         ({"strip": True}, "strip takes no argument"),
-        ("truncate", "truncate needs a whole number, its limit, such as `- truncate: 12000`"),
+        ("truncate", "truncate needs a whole number, its limit"),
         ({"truncate": "12"}, "needs a whole number"),
         ({"truncate": True}, "needs a whole number"),
         ({"truncate": 3}, "the limit must be at least 9"),
         ({"truncate": -1}, "the limit must be at least 9"),
-        ({"join": 5}, 'join needs a text, its separator, such as `- join: ", "`'),
-        ({"date_in_zone": "Berlin"}, "there is no time zone 'Berlin', such as `- date_in_zone: Europe/Berlin`"),
+        ({"join": 5}, "join needs a text, its separator"),
+        ({"date_in_zone": "Berlin"}, "there is no time zone 'Berlin'"),
         ({"date_in_zone": "../etc/passwd"}, "there is no time zone"),
         ({"strip": None, "lower": None}, "write one transform per list entry"),
         ({}, "write one transform per list entry"),
     ],
 )
-def test_a_transform_that_is_named_wrongly_is_explained_with_an_example(entry: Any, says: str) -> None:
+def test_a_transform_that_is_named_wrongly_is_explained(entry: Any, says: str) -> None:
     with pytest.raises(DataError) as caught:
         parse_step(entry)
     assert says in str(caught.value)

@@ -10,7 +10,11 @@ from cshub.core.errors import Fault
 from cshub.core.wording import dotted
 from cshub.core.yaml_text import FieldPath, Lines
 
-_BLOCK = re.compile(r"mapping\.(?:fields\[\d+\]|skip_when\[\d+\](?:\.when\[\d+\])?)")
+_PART = re.compile(r"mapping\.(?:fields\[\d+\]|skip_when\[\d+\]\.when\[\d+\])")
+_WHOLE_PART = re.compile(
+    r"mapping\.fields\[\d+\](?:\.(?:source|target|constant|transforms|translate)(?:\[\d+\])?)?"
+    r"|mapping\.skip_when\[\d+\]\.when\[\d+\].*"
+)
 _ROW_TARGET = re.compile(r"mapping\.fields\[\d+\]\.target")
 
 
@@ -39,13 +43,13 @@ def all_faults(form: Sequence[Fault], meaning: Sequence[Fault]) -> list[Fault]:
 
     What was judged on a row or setting whose form is wrong is left out: it may only follow from that.
     """
-    doubtful = {_block(fault) for fault in form}
+    doubtful = {_part(fault) for fault in form if _WHOLE_PART.fullmatch(fault.field)}
     if any(_ROW_TARGET.fullmatch(fault.field) for fault in form):
         doubtful |= {(fault.file, "mapping.fields") for fault in form}
     known = [
         fault
         for fault in meaning
-        if _block(fault) not in doubtful and not any(_is_within(fault, other) for other in form)
+        if _part(fault) not in doubtful and not any(_is_within(fault, other) for other in form)
     ]
     return in_order([*form, *known], first=form[0].file if form else None)
 
@@ -55,9 +59,9 @@ def in_order(faults: Sequence[Fault], *, first: str | None) -> list[Fault]:
     return sorted(faults, key=lambda fault: (fault.file != first, fault.file, fault.line or 0))
 
 
-def _block(fault: Fault) -> tuple[str, str]:
+def _part(fault: Fault) -> tuple[str, str]:
     """File and field of a fault; the whole row or condition for one that is inside it."""
-    match = _BLOCK.match(fault.field)
+    match = _PART.match(fault.field)
     return fault.file, match.group(0) if match else fault.field
 
 

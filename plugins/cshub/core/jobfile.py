@@ -93,7 +93,7 @@ def _leave_out(document: dict[str, Any], path: FieldPath) -> None:
     path = stand_in[0] if stand_in else path
     owner: Any = _at(document, path[:-1])
     step: Any = path[-1]
-    if stand_in and isinstance(owner, (dict, list)):
+    if stand_in and (isinstance(owner, dict) or (isinstance(owner, list) and step < len(owner))):
         owner[step] = stand_in[1]
     elif isinstance(owner, dict):
         owner.pop(step, None)
@@ -113,6 +113,8 @@ def _stand_in(path: FieldPath, value: Any) -> tuple[FieldPath, Any] | None:
                 "constant": "",
                 "target": row.get("target", ""),
             }
+        case ("mapping", "skip_when", int(), "reason"):
+            return path, "unnamed"
         case ("mapping", "skip_when", int(), "when", int(), *_):
             return path[:5], {"field": "unnamed", "is_empty": True}
         case ("mapping", "skip_when", int(), *_):

@@ -249,9 +249,9 @@ class JobDefaults(Model):
 class MappingTemplate(Model):
     """An integration type: two objects and how one becomes the other."""
 
-    version: Literal[1]
-    type: Slug
-    title: str
+    version: Literal[1] = Field(description="1, the version of this file format")
+    type: Slug = Field(description="the integration type: the name of the file without its ending")
+    title: str = Field(description="what people call the integration type")
     description: str = ""
     source: ObjectRef
     target: ObjectRef
@@ -263,28 +263,30 @@ class MappingTemplate(Model):
 class Job(Model):
     """One configured integration."""
 
-    version: Literal[1]
-    id: Slug
-    type: Slug
+    version: Literal[1] = Field(description="1, the version of this file format")
+    id: Slug = Field(description="the name of the file without its ending")
+    type: Slug = Field(description="the integration type, a file of include/mappings")
     name: Annotated[str, Field(min_length=1, max_length=200, description="what people call the job")]
-    description: str = ""
-    enabled: bool = True
-    sync_after_saving: bool = True
-    source: Side
-    target: Side
+    description: str = Field("", description="what the job is for")
+    enabled: bool = Field(True, description="off: the job keeps its history and does not run")
+    sync_after_saving: bool = Field(True, description="run at once after the job was saved")
+    source: Side = Field(description="where records come from, with its connection")
+    target: Side = Field(description="where records go, with its connection")
     pair: Slug | None = Field(None, description="jobs of both directions share one pair; the job's id by default")
     allow_new_records: bool = Field(False, description="off: only records that exist already are kept up to date")
-    on_target_edit: TargetEdit = TargetEdit.OVERWRITE_WITHIN_24H
-    schedule: Schedule | None = None
-    window: WindowSettings | None = None
-    guard: Guard = Guard()
+    on_target_edit: TargetEdit = Field(
+        TargetEdit.OVERWRITE_WITHIN_24H, description="what happens to an edit that a person made in the target"
+    )
+    schedule: Schedule | None = Field(None, description="when the job runs, in the hub's time zone")
+    window: WindowSettings | None = Field(None, description="how far a run reads")
+    guard: Guard = Field(Guard(), description="above which a run waits for a person")
     rejected_share_limit: Annotated[
         float, Field(ge=0, le=1, description="the run stops before loading when more of its rows are rejected")
     ] = 0.5
-    retries: Annotated[int, Field(ge=0, le=50)] = 5
-    tags: list[str] = Field(default_factory=list)
-    mapping: JobMapping | None = None
-    examples: list[Example] = Field(default_factory=list)
+    retries: Annotated[int, Field(ge=0, le=50, description="of a task, after a fault that may pass")] = 5
+    tags: list[str] = Field(default_factory=list, description="shown in the list of DAGs")
+    mapping: JobMapping | None = Field(None, description="the job's own mapping; the template's by default")
+    examples: list[Example] = Field(default_factory=list, description="tests of the mapping, run by `cshub test`")
 
 
 class BoundJob(Model):

@@ -205,16 +205,16 @@ def parse_step(entry: str | Mapping[str, Any]) -> Step:
         raise DataError("write one transform per list entry, such as `- strip` or `- truncate: 12000`")
     transform = TRANSFORMS.get(name)
     if transform is None:
-        raise DataError(f"there is no transform {name!r}; known: {', '.join(sorted(TRANSFORMS))}")
+        raise DataError(f"there is no transform {name!r}")
     if transform.argument is None and argument is not None:
         raise DataError(f"{name} takes no argument")
     if transform.argument is None:
         return Step(transform)
     if type(argument) is not type(transform.example):
         wanted = "a whole number" if isinstance(transform.example, int) else "a text"
-        raise DataError(f"{name} needs {wanted}, its {transform.argument}, such as `- {usage(transform)}`")
+        raise DataError(f"{name} needs {wanted}, its {transform.argument}")
     if wrong := transform.fault(argument):
-        raise DataError(f"{name}: {wrong}, such as `- {usage(transform)}`")
+        raise DataError(f"{name}: {wrong}")
     return Step(transform, argument)
 
 

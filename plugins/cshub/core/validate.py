@@ -74,27 +74,18 @@ def _check_locked(bound: BoundJob, at: CheckedFile) -> list[Fault]:
     if not at.own_mapping:
         return []
     faults = []
-    own = {row.target: (index, row) for index, row in enumerate(bound.fields)}
-    for row in bound.template.fields:
-        if not row.locked:
-            continue
-        if row.target not in own:
-            faults.append(
-                at.fault(
-                    ("mapping", "fields"),
-                    f"{row.target} is locked to {row.source} and must stay in the mapping",
-                    f"Add `- {{source: {row.source}, target: {row.target}}}`.",
-                )
-            )
-        elif own[row.target][1].source != row.source:
-            faults.append(
-                at.row_fault(
-                    own[row.target][0],
-                    "source",
-                    f"{row.target} is locked to {row.source}",
-                    f"Write `source: {row.source}`.",
-                )
-            )
+    own: dict[str, list[tuple[int, str | None]]] = {}
+    for index, row in enumerate(bound.fields):
+        own.setdefault(row.target, []).append((index, row.source))
+    for row in (row for row in bound.template.fields if row.locked):
+        found = own.get(row.target, [])
+        remedy = f"Add `- {{source: {row.source}, target: {row.target}}}`."
+        if not found:
+            reason = f"the row of {row.target} is missing: it is locked, and always comes from {row.source}"
+            faults.append(at.fault(("mapping", "fields"), reason, remedy))
+        elif all(source != row.source for _, source in found):
+            reason = f"{row.target} is locked: it always comes from {row.source}"
+            faults.append(at.row_fault(found[0][0], "source", reason, f"Write `source: {row.source}`."))
     return faults
 
 

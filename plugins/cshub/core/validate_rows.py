@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from cshub.core.errors import DataError, Fault
@@ -73,7 +73,7 @@ def _check_attribute(
         (
             not attribute.createable and not attribute.updateable and not is_key,
             "target",
-            f"{attribute.name} can be read only",
+            f"{attribute.name} cannot be written",
             "Remove this row.",
         ),
         (
@@ -142,7 +142,7 @@ def _check_kinds(
                     index,
                     "transforms",
                     f"{step.transform.name} (transform {position + 1}) cannot take {_a(kind)}",
-                    f"It takes {', '.join(sorted(step.transform.takes))}: put another one before it or remove it.",
+                    f"It takes {_any_of(step.transform.takes)}: put another transform before it, or remove it.",
                 )
             )
             return faults
@@ -158,7 +158,7 @@ def _check_kinds(
                 index,
                 "source",
                 f"{_a(kind)} does not fit {attribute.name}, which is {_a(attribute.kind)}",
-                f"Map another field, or add a transform that gives {attribute.kind}.",
+                f"Map another field, or add a transform that gives {_a(attribute.kind)}.",
             )
         )
     if attribute.max_length is not None and limit is not None and limit > attribute.max_length:
@@ -208,6 +208,10 @@ def _transform_remedy(entry: str | Mapping[str, object]) -> str:
     name = entry if isinstance(entry, str) else next(iter(entry), "")
     known = TRANSFORMS.get(name)
     return f"Write `- {usage(known)}`." if known else suggest(name, list(TRANSFORMS))
+
+
+def _any_of(kinds: Collection[Kind]) -> str:
+    return " or ".join(_a(kind) for kind in Kind if kind in kinds and kind is not Kind.ANY) or "a list of objects"
 
 
 def _a(kind: Kind) -> str:

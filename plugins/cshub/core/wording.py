@@ -109,7 +109,7 @@ def _text_wanted(value: Any, _: Mapping[str, Any]) -> Words:
 
 
 def _bound(word: str, name: str) -> Callable[[Any, Mapping[str, Any]], Words]:
-    return lambda value, context: (f"{value!r} must be {word} {context[name]}", "Correct the number.")
+    return lambda value, context: (f"{value!r} must be {word} {context[name]:g}", "Correct the number.")
 
 
 def _always(reason: str, remedy: str) -> Callable[[Any, Mapping[str, Any]], Words]:

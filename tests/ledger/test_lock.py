@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 from ledger_cast import JOB, MINUTE, NOW, at_work, begin, entry_of, link_of, open_run, parked
 
-from cshub.core.errors import FencedOut, LockHeld
+from cshub.core.errors import FencedOut, LinkMoved, LockHeld
 from cshub.core.records import Outcome
 from cshub.ledger import Fence, Ledger
 from cshub.ledger import lock as rows
+from cshub.ledger.links import LinkBook, store
 
 
 def acquire(ledger: Ledger, run_id: str, now: object = NOW) -> Fence:
@@ -126,6 +127,34 @@ def test_a_write_that_waited_for_a_takeover_is_out(ledger: Ledger, url: str) -> 
             assert writer.is_alive()
         writer.join(20)
     assert [type(error) for error in caught] == [FencedOut]
+
+
+def test_two_under_different_locks_cannot_make_the_same_link(ledger: Ledger, url: str) -> None:
+    pair_id, _ = at_work(ledger)
+    waiting = threading.Event()
+    caught: list[BaseException] = []
+
+    def rival() -> None:
+        with Ledger.open(url) as mine:
+            fence = mine.acquire_lock("other", holder="h", run_id="run-1", now=NOW, ttl=MINUTE)
+            waiting.set()
+            try:
+                mine.record(fence, "run-1", links=[link_of(pair_id)], decisions=[], now=NOW)
+            except BaseException as error:
+                caught.append(error)
+
+    rows_of_link = LinkBook(ledger.database).packed([link_of(pair_id)])
+    other = threading.Thread(target=rival)
+    other.start()
+    assert waiting.wait(20)
+    with ledger.database.writing() as connection:
+        try:
+            store(connection, rows_of_link, 1)
+        except LinkMoved as error:
+            caught.append(error)
+    other.join(30)
+    assert [type(error) for error in caught] == [LinkMoved]
+    assert ledger.links(pair_id, ["m1"])["m1"].version == 1
 
 
 def test_of_many_who_ask_at_once_one_gets_the_lock(ledger: Ledger, url: str) -> None:

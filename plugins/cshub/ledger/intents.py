@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, select
 
 from cshub.core.errors import LinkMoved, StateError
 from cshub.core.records import Intent, Operation
 from cshub.ledger import links
+from cshub.ledger.statements import insert_new
 from cshub.ledger.tables import intent, run
 
 _WITH_RUN = select(intent, run.c.run_id).select_from(intent.join(run, run.c.number == intent.c.run_number))
@@ -17,15 +18,16 @@ _WITH_RUN = select(intent, run.c.run_id).select_from(intent.join(run, run.c.numb
 
 def begin(connection: Connection, values: Mapping[str, Any], expected_version: int | None) -> Intent:
     pair_id, source_key = values["pair_id"], values["source_key"]
-    here = (intent.c.pair_id == pair_id) & (intent.c.source_key == source_key)
-    pending = connection.execute(_WITH_RUN.where(here)).one_or_none()
-    if pending is not None:
+    _demand_version(connection, pair_id, source_key, expected_version)
+    inserted = insert_new(connection, intent).values(**values).returning(intent.c.id)
+    number = connection.execute(inserted).scalar_one_or_none()
+    if number is None:
+        here = (intent.c.pair_id == pair_id) & (intent.c.source_key == source_key)
+        pending = connection.execute(_WITH_RUN.where(here)).one()
         raise LinkMoved(
             f"A {pending.operation} of {source_key!r} began in run {pending.run_id!r} and is not settled: look at the "
             "target first, then confirm or abandon it. The next run does this before it writes."
         )
-    _demand_version(connection, pair_id, source_key, expected_version)
-    number = connection.execute(insert(intent).values(**values).returning(intent.c.id)).scalar_one()
     return _intent(connection.execute(_WITH_RUN.where(intent.c.id == number)).one())
 
 

@@ -241,7 +241,11 @@ class Ledger:
             )
 
     def open_intents(self, pair_id: int) -> list[Intent]:
-        """Writes that may or may not have happened, oldest first."""
+        """Writes that may or may not have happened, oldest first.
+
+        A request of a process that was replaced may still be on its way: until the longest duration of a call has
+        passed since ``begun_at``, a record that is not in the target is not proof that it will not be.
+        """
         with self.database.reading() as connection:
             return intents.still_open(connection, pair_id)
 

@@ -92,7 +92,8 @@ def verdict_of(answer: Answer) -> str:
         words = _words(orjson.loads(answer.body))
     except orjson.JSONDecodeError:
         words = [answer.text]
-    line = " ".join("; ".join(dict.fromkeys(words)).split())
+    told = [word for at, word in enumerate(words) if not any(word in earlier for earlier in words[:at])]
+    line = " ".join("; ".join(told).split())
     return line[:_VERDICT_LIMIT]
 
 

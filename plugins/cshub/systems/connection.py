@@ -42,7 +42,7 @@ class ConnectionFields:
         The host may be a whole address (``http://127.0.0.1:8086``); a port inside it wins over the port field, and the
         443 that Airflow's form wants there does not spoil an ``http`` address.
         """
-        host = self.host.strip().rstrip("/")
+        host = self.host.strip()
         if not host:
             return default
         if "://" not in host:
@@ -53,8 +53,8 @@ class ConnectionFields:
                 f"Connection {self.conn_id}: the host {self.host!r} is no web address. Write it like {default}."
             )
         if parts.port is None and self.port not in (None, 0, _HTTPS_PORT):
-            return f"{parts.scheme}://{parts.netloc}:{self.port}{parts.path}"
-        return host
+            host = f"{parts.scheme}://{parts.netloc}:{self.port}{parts.path}"
+        return host.rstrip("/")
 
     def text(self, name: str, default: str = "") -> str:
         value = self.extra.get(name)

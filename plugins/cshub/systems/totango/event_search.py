@@ -8,8 +8,9 @@ out to be ignored or refused, pages are read by offset, after finding out whethe
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 from typing import Any, Protocol
@@ -84,7 +85,7 @@ class EventSearch:
                 return
             except _NoUpperBound:
                 self._has_upper_bound = False
-        unbounded = _Question(kind, account_id, start_ms, end_ms, bounded=False)
+        unbounded = replace(question, bounded=False)
         yield from _fresh(self._by_offset(unbounded), unbounded, seen)
 
     def _slices(self, whole: _Question) -> Iterator[Sequence[Event]]:
@@ -97,7 +98,7 @@ class EventSearch:
             elif question.high_ms - question.low_ms <= 1:
                 yield self._by_offset(question)
             else:
-                waiting.extend(_cut(question, page.total))
+                waiting.extend(_cut(question, page))
 
     def _sound_page(self, question: _Question) -> EventsPage:
         """The first page of a question, asked again while it contradicts the question or its own total."""
@@ -162,12 +163,17 @@ def _is_complete(page: EventsPage) -> bool:
     return page.total is None or len({event.id for event in page.events}) >= page.total
 
 
-def _cut(question: _Question, total: int | None) -> list[_Question]:
-    """Slices that cover the question without gap or overlap."""
-    span = question.high_ms - question.low_ms
-    parts = min(max(2, math.ceil((total or 0) / _FILL)), _LARGEST_CUT, span)
-    edges = [question.low_ms + span * part // parts for part in range(parts + 1)]
-    return [_Question(question.kind, question.account_id, low, high) for low, high in pairwise(edges)]
+def _cut(question: _Question, page: EventsPage) -> list[_Question]:
+    """Slices that cover the question without gap or overlap. A moment with most events becomes one of its own."""
+    low, high = question.low_ms, question.high_ms
+    commonest = Counter(event.timestamp_ms for event in page.events).most_common(1)
+    if commonest and commonest[0][1] * 2 > len(page.events):
+        moment = commonest[0][0]
+        edges = sorted({low, moment, moment + 1, high})
+    else:
+        parts = min(max(2, math.ceil((page.total or 0) / _FILL)), _LARGEST_CUT, high - low)
+        edges = [low + (high - low) * part // parts for part in range(parts + 1)]
+    return [replace(question, low_ms=start, high_ms=end) for start, end in pairwise(edges)]
 
 
 def _fresh(events: Sequence[Event], question: _Question, seen: set[str]) -> Iterator[list[Event]]:

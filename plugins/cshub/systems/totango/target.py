@@ -309,7 +309,8 @@ def _fits_but_for_an_edit(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
     """Whether an edit may be all that tells the note from what the hint describes."""
     if note.last_edit_ms is None or note.creation_ms is None or hint["timestamp_ms"] is None:
         return False
-    return _has_author(note, hint) and (_has_date(note, hint) or _has_content(note, hint))
+    tells_something = hint["content"] != _digest("")
+    return _has_author(note, hint) and (_has_date(note, hint) or (tells_something and _has_content(note, hint)))
 
 
 def _has_date(note: Touchpoint, hint: Mapping[str, Any]) -> bool:

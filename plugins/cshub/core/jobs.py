@@ -86,11 +86,11 @@ class FieldMap(Model):
 class Condition(Model):
     """A test on one source field. Exactly one operator."""
 
-    field: str
-    equals: Any = None
-    in_: list[Any] | None = Field(None, alias="in")
-    less_than: float | None = None
-    is_empty: bool | None = None
+    field: str = Field(description="source field; parents by dots")
+    equals: Any = Field(None, description="the value is this one")
+    in_: list[Any] | None = Field(None, alias="in", description="the value is one of these")
+    less_than: float | None = Field(None, description="the value is a number below this one")
+    is_empty: bool | None = Field(None, description="true: absent, null or empty; false: anything else")
 
     @model_validator(mode="after")
     def _has_one_operator(self) -> Condition:
@@ -105,10 +105,10 @@ class Condition(Model):
 
 
 class SkipRule(Model):
-    """Records for which all conditions hold are left out and counted under ``reason``."""
+    """Records for which all conditions hold are left out and counted under the reason."""
 
     reason: Annotated[Slug, Field(description="name under which the records are counted")]
-    when: list[Condition] = Field(min_length=1)
+    when: list[Condition] = Field(min_length=1, description="all of them must hold")
 
 
 class ObjectRef(Model):
@@ -140,7 +140,7 @@ class Weekday(StrEnum):
 class Schedule(Model):
     """When a job runs, in the hub's time zone."""
 
-    kind: ScheduleKind = ScheduleKind.DAILY
+    kind: ScheduleKind = Field(ScheduleKind.DAILY, description="how often; manual: by hand only")
     at: Annotated[str, Field(pattern=TIME_PATTERN, description="time of day, HH:MM")] = "23:00"
     every: Annotated[int, Field(ge=1, le=59, description="minutes between runs, for kind: minutes")] = 15
     on: Weekday = Field(Weekday.MON, description="day of the week, for kind: weekly")
@@ -174,8 +174,10 @@ class Schedule(Model):
 class WindowSettings(Model):
     """How far a run reads."""
 
-    first_run_days: Annotated[float, Field(gt=0, le=3660)] = 7
-    overlap_hours: Annotated[float, Field(ge=0, le=24 * 31)] = 24
+    first_run_days: Annotated[float, Field(gt=0, le=3660, description="how far back the first run reads")] = 7
+    overlap_hours: Annotated[
+        float, Field(ge=0, le=24 * 31, description="read again before the window, for records that appear late")
+    ] = 24
     pending_days: Annotated[
         float, Field(ge=0, le=3660, description="how long empty, parked, rejected and failed records are read again")
     ] = 90
@@ -187,17 +189,19 @@ class WindowSettings(Model):
 
 
 class GuardLimit(Model):
-    """The run waits for a person when an operation exceeds ``count`` or ``share`` of the linked records."""
+    """The run waits for a person when an operation exceeds the smaller of both; without limits it never waits."""
 
-    count: Annotated[int, Field(ge=0)] | None = None
-    share: Annotated[float, Field(ge=0, le=1)] | None = None
+    count: Annotated[int, Field(ge=0)] | None = Field(None, description="records in one run")
+    share: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="of the records that are linked")
 
 
 class Guard(Model):
-    create: GuardLimit = GuardLimit()
-    update: GuardLimit = GuardLimit()
-    delete: GuardLimit = GuardLimit(count=50, share=0.05)
-    wait_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 12
+    """Above which a run waits for a person's approval."""
+
+    create: GuardLimit = Field(GuardLimit(), description="records that would be created")
+    update: GuardLimit = Field(GuardLimit(), description="records that would be updated")
+    delete: GuardLimit = Field(GuardLimit(count=50, share=0.05), description="records that would be deleted")
+    wait_hours: Annotated[float, Field(gt=0, le=24 * 14, description="no answer by then is a refusal")] = 12
 
 
 class Side(Model):
@@ -208,16 +212,13 @@ class Side(Model):
 
 
 class Example(Model):
-    """A source record and what it must become; `cshub test` runs it offline.
+    """A source record and what it must become; `cshub test` runs it offline."""
 
-    ``becomes`` names the attributes that must have these values; ``rejected`` or ``skipped`` name the reason instead.
-    """
-
-    name: str
-    given: dict[str, Any]
-    becomes: dict[str, Any] | None = None
-    rejected: str | None = None
-    skipped: str | None = None
+    name: str = Field(description="what the example shows")
+    given: dict[str, Any] = Field(description="the source record")
+    becomes: dict[str, Any] | None = Field(None, description="attributes and the values they must have")
+    rejected: str | None = Field(None, description="the reason for which it must be rejected instead")
+    skipped: str | None = Field(None, description="the reason for which it must be skipped instead")
 
     @model_validator(mode="after")
     def _has_one_expectation(self) -> Example:
@@ -232,8 +233,8 @@ class Example(Model):
 class JobMapping(Model):
     """A job's own mapping; what it leaves out comes from the template."""
 
-    fields: list[FieldMap] | None = None
-    skip_when: list[SkipRule] | None = None
+    fields: list[FieldMap] | None = Field(None, description="all rows of the mapping, keys and locked ones too")
+    skip_when: list[SkipRule] | None = Field(None, description="records that are left out; an empty list: none")
 
 
 class JobDefaults(Model):

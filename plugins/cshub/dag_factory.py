@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+from airflow.sdk import (
+    DAG,
+    Asset,
+    CronDataIntervalTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    get_parsing_context,
+)
 
 from cshub.core.errors import JobFileError
 from cshub.core.jobs import BoundJob
@@ -58,11 +67,14 @@ def build_dags(integration_type: str, library: JobLibrary | None = None) -> Iter
     """One DAG for each enabled or disabled job of the type.
 
     Broken job files are left out: an error here would take the DAGs of the good ones with it. They are told by
-    :func:`refuse_broken_jobs`, in a DAG file of its own.
+    :func:`refuse_broken_jobs`, in a DAG file of its own. A task that is about to run gets the DAG of its job only.
     """
     settings = Settings.from_environment()
     library = library or JobLibrary.from_settings(settings)
+    wanted = get_parsing_context().dag_id
     for path in library.job_paths():
+        if wanted not in (None, path.stem):
+            continue
         try:
             loaded = library.load(path)
         except JobFileError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cshub.core.errors import Fault, JobFileError
@@ -70,7 +71,7 @@ class JobLibrary:
         template_path = self.mappings_dir / f"{job.type}.yaml"
         if not template_path.is_file():
             raise JobFileError([*faults, self._unknown_type(job, shown, lines)])
-        template, template_lines = parse_template(template_path.read_text("utf-8"), _shown(template_path))
+        template, template_lines = _parsed_template(template_path.read_text("utf-8"), _shown(template_path))
         if faults:
             raise JobFileError(faults)
         own = job.mapping is not None and job.mapping.fields is not None
@@ -106,6 +107,12 @@ class JobLibrary:
         match = closest(job.type, known)
         remedy = f"Did you mean {match}?" if match else f"Known types: {', '.join(known)}."
         return Fault(shown, "type", f"there is no integration type {job.type}", remedy, lines.at(("type",)))
+
+
+@lru_cache(maxsize=32)
+def _parsed_template(text: str, shown: str) -> tuple[MappingTemplate, Lines]:
+    """Jobs share their type's template, and reading YAML is most of what a DAG parse costs."""
+    return parse_template(text, shown)
 
 
 def _shown(path: Path) -> str:

@@ -20,7 +20,7 @@ from cshub_runtime.ports import any_free_port, next_free_port
 from cshub_runtime.postgres import EmbeddedPostgres, stop_leftover
 from cshub_runtime.processes import Component, end_marked
 from cshub_runtime.rest import AirflowRest, RestError, StoredConnection
-from cshub_runtime.settings import PRELOAD, AirflowSettings, Login, write_private
+from cshub_runtime.settings import PRELOAD, PRELOADED, AirflowSettings, Login, write_private
 
 PROJECT = Path(__file__).resolve().parents[2]
 HEALTHY_LIMIT_S = 180.0
@@ -199,7 +199,7 @@ class LocalAirflow:
         started_at = datetime.now(UTC)
         self._progress(f"Starting Airflow ({', '.join(_COMPONENTS)}); this takes 15 to 30 s")
         for name, arguments in _COMPONENTS.items():
-            environment = self.environment() | ({PRELOAD: "1"} if name in _PRELOADING else {})
+            environment = self.environment() | ({PRELOAD: ",".join(PRELOADED)} if name in _PRELOADING else {})
             log_path = self.home / "logs" / f"{name}.log"
             self.components.start(
                 Component(name, [*_airflow(), *arguments], environment=environment, log_path=log_path)

@@ -280,10 +280,11 @@ def _merge(draft: _Draft, link: Link, record: TargetRecord, rules: PlanRules) ->
     edited = [name for name in uncompared if comparison.target_changed(name)]
     edited += [name for name, verdict in verdicts.items() if verdict in _KEEPS]
     kept = {name: (link.target_base or {}).get(name, "") for name in edited}
-    if desired.account_id not in (None, link.target_account_id):
+    if desired.account_id not in (None, link.target_account_id, record.account_id):
         draft = replace(draft, desired=replace(desired, warnings=(*desired.warnings, "account_changed_in_source")))
     state = _state(values, rules)
     facts: dict[str, Any] = {
+        "account_id": record.account_id or link.target_account_id,
         "target_extra": {**link.target_extra, **record.extra},
         "source_base": source_base,
         "target_base": {
@@ -299,8 +300,8 @@ def _merge(draft: _Draft, link: Link, record: TargetRecord, rules: PlanRules) ->
         return draft.row(Action.CONFLICT, rule, state=state, **facts)
     if rule is Rule.NOTHING_CHANGED and state is LinkState.EMPTY:
         rule = Rule.STILL_EMPTY
-    known = (dict(link.source_base), link.target_base, dict(link.target_extra), link.state)
-    if known == (facts["source_base"], facts["target_base"], facts["target_extra"], state):
+    known = (link.target_account_id, dict(link.source_base), link.target_base, dict(link.target_extra), link.state)
+    if known == (*(facts[name] for name in ("account_id", "source_base", "target_base", "target_extra")), state):
         return draft.row(Action.UNCHANGED, rule)
     return draft.row(Action.UNCHANGED, rule, state=state, **facts)
 

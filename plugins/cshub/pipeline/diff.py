@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from cshub.core.window import Window
 from cshub.pipeline.locking import locked
 from cshub.pipeline.map import staged_rows
 from cshub.pipeline.run import CHUNK, Run
-from cshub.pipeline.settle import settle
+from cshub.pipeline.settle import AFTER_TAKEOVER_S, settle
 from cshub.pipeline.writes import Writer
 from cshub.staging import FrameRef
 
@@ -47,7 +47,7 @@ def diff(run: Run, mapped: FrameRef) -> Planned:
     """
     if run.kind is not RunKind.DRY and run.ledger.open_intents(run.pair_id):
         with locked(run) as fence:
-            settle(Writer(run, fence))
+            settle(Writer(run, fence), patience_s=AFTER_TAKEOVER_S)
     rows = plan_mapped(run, list(staged_rows(run, mapped)))
     ref = stage_plan(run, rows)
     warnings = Counter(warning for row in rows for warning in _new_warnings(row))
@@ -62,7 +62,8 @@ def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
     desired = _look_up(run, records, links)
     targets = _Targets(run, rules, links)
     targets.read_around(desired)
-    targets.prove()
+    targets.read_released(desired)
+    targets.prove(desired)
     return [decide(item, links.get(item.source_key), targets.view(item.source_key), rules) for item in desired]
 
 
@@ -154,15 +155,30 @@ class _Targets:
         ]
         if not moments:
             return
-        window = Window(min(moments), max(moments) + timedelta(milliseconds=1))
-        for page in self.run.target.read_window(window):
+        self._search(min(moments), max(moments))
+
+    def read_released(self, desired: Sequence[Desired]) -> None:
+        """Look where a record that waited is about to be made: somebody else may have made it since."""
+        name = self.run.mapping.attribute_with(Role.DATE)
+        for item in desired:
+            link = self.links.get(item.source_key)
+            waited = item.origin is not Origin.WINDOW and item.account_id and not (link and link.target_key)
+            if name and waited and item.skip_reason is None and item.values.get(name):
+                moment = parse_moment(item.values[name])
+                self._search(moment, moment)
+
+    def _search(self, first: datetime, last: datetime) -> None:
+        for page in self.run.target.read_window(Window(first, last + timedelta(milliseconds=1))):
             for record in page:
                 self.by_key[record.key] = record
                 if record.external_id:
                     self.by_external_id[record.external_id] = record
 
-    def prove(self) -> None:
-        """Read by id every linked record that the search did not show, or shows as it was before our own last write."""
+    def prove(self, desired: Sequence[Desired]) -> None:
+        """Read by id every linked record that the search did not show, or shows as it was before our own last write.
+
+        One whose account tells nothing (it was merged into another) is looked for at its date.
+        """
         wanted = [
             TargetKey(link.target_key, link.target_account_id or "", link.target_extra)
             for link in self.links.values()
@@ -171,6 +187,13 @@ class _Targets:
         ]
         for batch in _batches(wanted, 1000):
             self.proven.update(self.run.target.read_keys(batch))
+        unproven = {key.key for key in wanted} - self.proven.keys() - self.by_key.keys()
+        name = self.run.mapping.attribute_with(Role.DATE)
+        for item in desired:
+            link = self.links.get(item.source_key)
+            if name and link is not None and link.target_key in unproven and item.values.get(name):
+                moment = parse_moment(item.values[name])
+                self._search(moment, moment)
 
     def view(self, source_key: str) -> TargetView | None:
         link = self.links.get(source_key)

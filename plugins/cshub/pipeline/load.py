@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from cshub.core.diff import PlanRow
 from cshub.core.errors import TransientError
-from cshub.core.records import Action, Link, Outcome, RunKind, RunOutcome
+from cshub.core.records import Action, Link, LinkState, Outcome, RejectEntry, RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.values import parse_moment
 from cshub.core.window import Window, next_watermark
@@ -20,16 +20,19 @@ from cshub.pipeline.readback import read_back
 from cshub.pipeline.recheck import moved_rows
 from cshub.pipeline.rejects import record_rejects
 from cshub.pipeline.run import Run
-from cshub.pipeline.settle import settle
+from cshub.pipeline.settle import AFTER_OWN_CALL_S, AFTER_TAKEOVER_S, settle
 from cshub.pipeline.writes import OPERATIONS, Writer, Written, decision_of, new_link
 from cshub.staging import FrameRef
 
 RECHECK_AFTER = timedelta(minutes=10)
+CHANGES_RECHECKED_AFTER = timedelta(minutes=1)  # an update overwrites: a person may have edited since it was planned
+CHANGES_RECHECKED = 50
 LEDGER_BATCH = 500
 FAILURES_IN_A_ROW = 3  # the service is taken to be down, the rest is left to the next try
 PROGRESS_EVERY = timedelta(seconds=1)
 SENDING_ROUNDS = 4
 _WATERMARK_KINDS = frozenset({RunKind.SCHEDULED, RunKind.MANUAL})
+_HANDLED = frozenset({LinkState.IN_STEP, LinkState.EMPTY, LinkState.DELETED})
 _DEFAULT_OUTCOMES: Mapping[Action, Outcome] = {
     Action.UNCHANGED: Outcome.UNCHANGED,
     Action.SKIP: Outcome.SKIPPED,
@@ -65,15 +68,15 @@ def load(run: Run, order: LoadOrder) -> Loaded:
     rows = list(staged_plan(run, order.plan))
     with locked(run) as fence:
         writer = Writer(run, fence)
-        settle(writer)
-        task = _Load(run, writer, rows)
+        settle(writer, patience_s=AFTER_TAKEOVER_S)
+        task = _Load(run, writer, rows, order.planned_at)
         task.resume()
-        task.record_decisions()
-        record_rejects(run, fence, staged_rejects(run, order.rejects))
         if run.clock.now() - order.planned_at > RECHECK_AFTER or run.kind is RunKind.APPLY:
             task.leave_out_moved()
+        task.record_decisions()
+        record_rejects(run, fence, _still_rejected(run, staged_rejects(run, order.rejects)))
         task.send()
-        read_back(writer, task.written_rows())
+        read_back(writer, task.rows_to_read_back())
         statistics = task.statistics(order.mapped)
         outcome = RunOutcome.GREEN if statistics.is_green else RunOutcome.RED
         _advance_watermark(run, order)
@@ -86,38 +89,55 @@ class _Load:
     run: Run
     writer: Writer
     rows: Sequence[PlanRow]
+    planned_at: datetime
     settled: dict[str, Written] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+    answered: bool = False
+    sent: set[str] = field(default_factory=set)
+    looked_at: dict[str, datetime] = field(default_factory=dict)
+    told: set[tuple[str, Outcome, str]] = field(default_factory=set)
     shown_at: datetime | None = None
 
     def resume(self) -> None:
-        """Learn what earlier tries of this run have done."""
-        keys = {row.source_key for row in self.rows}
-        for entry in self.run.ledger.decisions_of_run(self.run.run_id):
-            if entry.source_key in keys:
-                self.settled[entry.source_key] = Written(entry.outcome, entry.reason)
+        """Learn what earlier tries of this run have done with this plan.
+
+        A decision of this run that left the link as the plan saw it belongs to an earlier plan, or to a lost answer
+        that was settled before the plan was made; the row still waits.
+        """
+        entries = {entry.source_key: entry for entry in self.run.ledger.decisions_of_run(self.run.run_id)}
+        self.told = {(entry.source_key, entry.outcome, entry.rule) for entry in entries.values()}
+        rows = [row for row in self.rows if row.source_key in entries and row.source_key not in self.settled]
+        links = self.run.ledger.links(self.run.pair_id, [row.source_key for row in rows])
+        for row in rows:
+            link, entry = links.get(row.source_key), entries[row.source_key]
+            if link is not None and link.version != row.link_version:
+                self.settled[row.source_key] = Written(entry.outcome, entry.reason)
 
     def record_decisions(self) -> None:
         """Store what needs no call: parked, skipped, kept and learned."""
         waiting = [row for row in self.rows if row.action not in OPERATIONS and row.source_key not in self.settled]
-        telling = [row for row in waiting if row.state is not None or (row.link_version is None and row.reason)]
+        telling = [row for row in waiting if row.state is not None or self._is_news(row)]
         for start in range(0, len(telling), LEDGER_BATCH):
             batch = telling[start : start + LEDGER_BATCH]
             links = self.run.ledger.links(self.run.pair_id, [row.source_key for row in batch])
+            moved = [row for row in batch if row.state and _version(links.get(row.source_key)) != row.link_version]
+            for row in moved:
+                self._note(row, self.writer.moved(row))
+            standing = [row for row in batch if row.source_key not in self.settled]
             now = self.run.clock.now()
             self.run.ledger.record(
                 self.writer.fence,
                 self.run.run_id,
-                links=[_learned(self.run, row, links.get(row.source_key), now) for row in batch if row.state],
-                decisions=[decision_of(row, _DEFAULT_OUTCOMES[row.action], row.target_key) for row in batch],
+                links=[_learned(self.run, row, links.get(row.source_key), now) for row in standing if row.state],
+                decisions=[decision_of(row, _DEFAULT_OUTCOMES[row.action], row.target_key) for row in standing],
                 now=now,
             )
         for row in waiting:
-            self.settled[row.source_key] = Written(_DEFAULT_OUTCOMES[row.action], row.reason)
+            self.settled.setdefault(row.source_key, Written(_DEFAULT_OUTCOMES[row.action], row.reason))
 
     def leave_out_moved(self) -> None:
         """Refuse the rows that are no longer as the plan saw them."""
-        for row in moved_rows(self.run, self._open_rows()):
-            self._note(row, self.writer.moved(row))
+        self._recheck(self._open_rows())
 
     def send(self) -> None:
         """Send the writes, then settle lost answers; what did not happen is sent again."""
@@ -125,20 +145,27 @@ class _Load:
             rows = self._open_rows()
             if not rows:
                 return
-            self._send(rows)
+            self._send(sorted(rows, key=lambda row: row.source_key in self.troubles))
             if self._open_rows():
-                settle(self.writer)
+                settle(self.writer, patience_s=AFTER_OWN_CALL_S)
                 self.resume()
-        left = len(self._open_rows())
-        if left:
+        left = self._open_rows()
+        if self.answered and all(row.source_key in self.troubles for row in left):
+            self._give_up(left)
+        elif left:
             raise TransientError(
-                f"{left} records could not be written, because the answers were lost {SENDING_ROUNDS} times: "
-                "nothing is lost or doubled; run the step again once the service is well."
+                f"{len(left)} records could not be written, though each was tried up to {SENDING_ROUNDS} times. "
+                f"The last trouble: {next(reversed(self.troubles.values()), 'none')} "
+                "Nothing is lost or doubled; run the step again once the service is well."
             )
 
-    def written_rows(self) -> list[PlanRow]:
-        done = {Outcome.CREATED, Outcome.UPDATED}
-        return [row for row in self.rows if row.action in OPERATIONS and self.settled[row.source_key].outcome in done]
+    def rows_to_read_back(self) -> list[PlanRow]:
+        """Records made by this run, and those changed in this try: since an earlier one somebody may have edited."""
+        return [row for row in self.rows if self._is_to_be_read_back(row)]
+
+    def _is_to_be_read_back(self, row: PlanRow) -> bool:
+        outcome = self.settled[row.source_key].outcome
+        return outcome is Outcome.CREATED or (outcome is Outcome.UPDATED and row.source_key in self.sent)
 
     def statistics(self, mapped: RunStatistics) -> RunStatistics:
         outcomes = Counter(written.outcome for written in self.settled.values())
@@ -160,24 +187,51 @@ class _Load:
         return [row for row in self.rows if row.action in OPERATIONS and row.source_key not in self.settled]
 
     def _send(self, rows: Sequence[PlanRow]) -> None:
+        """Send each row once, unless the service answers several in a row not at all."""
         links = self.run.ledger.links(self.run.pair_id, [row.source_key for row in rows])
         in_a_row = 0
-        last: TransientError | None = None
-        for row in rows:
-            try:
-                self._note(row, self.writer.write(row, links.get(row.source_key)))
-                in_a_row = 0
-            except TransientError as error:
-                in_a_row, last = in_a_row + 1, error
-                if in_a_row == FAILURES_IN_A_ROW:
-                    raise
+        for number, row in enumerate(rows):
+            if self._is_outdated(row):
+                self._recheck([item for item in rows[number:] if self._is_outdated(item)][:CHANGES_RECHECKED])
+            if row.source_key in self.settled:
+                continue
+            written = self.writer.write(row, links.get(row.source_key))
+            self._note(row, written)
+            if written.outcome is None:
+                in_a_row += 1
+                self.troubles.pop(row.source_key, None)
+                self.troubles[row.source_key] = written.reason
+            else:
+                in_a_row, self.answered = 0, True
+                self.sent.add(row.source_key)
             self._show()
-        if last is not None:
-            raise last
+            if in_a_row == FAILURES_IN_A_ROW:
+                return
+
+    def _is_outdated(self, row: PlanRow) -> bool:
+        """Whether a change rests on a look at the target that is too old."""
+        looked_at = self.looked_at.get(row.source_key, self.planned_at)
+        return row.action is not Action.CREATE and self.run.clock.now() - looked_at > CHANGES_RECHECKED_AFTER
+
+    def _recheck(self, rows: Sequence[PlanRow]) -> None:
+        now = self.run.clock.now()
+        for row in moved_rows(self.run, rows):
+            self._note(row, self.writer.moved(row))
+        self.looked_at.update(dict.fromkeys((row.source_key for row in rows), now))
+
+    def _give_up(self, rows: Sequence[PlanRow]) -> None:
+        """The service answers other records: these are not waiting for it to come back."""
+        links = self.run.ledger.links(self.run.pair_id, [row.source_key for row in rows])
+        for row in rows:
+            self._note(row, self.writer.give_up(row, links.get(row.source_key), self.troubles[row.source_key]))
 
     def _note(self, row: PlanRow, written: Written) -> None:
         if written.outcome is not None:
             self.settled[row.source_key] = written
+
+    def _is_news(self, row: PlanRow) -> bool:
+        entry = (row.source_key, _DEFAULT_OUTCOMES[row.action], row.rule.value)
+        return row.link_version is None and bool(row.reason) and entry not in self.told
 
     def _show(self) -> None:
         now = self.run.clock.now()
@@ -195,6 +249,10 @@ class _Load:
         self.run.on_progress(progress)
 
 
+def _version(link: Link | None) -> int | None:
+    return None if link is None else link.version
+
+
 def _learned(run: Run, row: PlanRow, link: Link | None, now: datetime) -> Link:
     """The link after a decision that sent nothing."""
     old = link or new_link(run, row.source_key, now)
@@ -210,9 +268,21 @@ def _learned(run: Run, row: PlanRow, link: Link | None, now: datetime) -> Link:
     return changed
 
 
+def _still_rejected(run: Run, rejects: Sequence[RejectEntry]) -> Sequence[RejectEntry]:
+    """Without those that were handled after a kept plan was made."""
+    if run.kind is not RunKind.APPLY:
+        return rejects
+    links = run.ledger.links(run.pair_id, list({entry.source_key for entry in rejects}))
+    handled = {key for key, link in links.items() if link.state in _HANDLED}
+    return [entry for entry in rejects if entry.source_key not in handled]
+
+
 def _advance_watermark(run: Run, order: LoadOrder) -> None:
+    """Move the watermark to the window's end, but never beyond the moment of reading: what is to come was not read."""
     if run.kind not in _WATERMARK_KINDS:
         return
     position = next_watermark(order.window, run.ledger.watermark(run.bound.id), first_run=order.first_run)
-    if position is not None:
+    opened = run.ledger.run(run.run_id)
+    if position is not None and opened is not None:
+        position = min(position, opened.opened_at)
         run.ledger.set_watermark(run.bound.id, position, run.run_id, run.clock.now())

@@ -6,12 +6,10 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 from cshub.ledger import Fence
+from cshub.pipeline.guard import LOCK_TTL
 from cshub.pipeline.run import Run
-
-LOCK_TTL = timedelta(minutes=3)  # longer than any single call with its waits; each ledger write renews it
 
 
 @contextmanager
@@ -20,7 +18,9 @@ def locked(run: Run) -> Iterator[Fence]:
     holder = f"{socket.gethostname()}:{os.getpid()}"
     name = f"pair:{run.pair_id}"
     fence = run.ledger.acquire_lock(name, holder=holder, run_id=run.run_id, now=run.clock.now(), ttl=LOCK_TTL)
+    run.guard.arm(run.ledger, fence, run.clock)
     try:
         yield fence
     finally:
+        run.guard.disarm()
         run.ledger.release(fence)

@@ -10,6 +10,7 @@ from cshub.core.quota import Quota
 from cshub.core.records import RunKind
 from cshub.ledger import Ledger, SharedQuota, quota_name
 from cshub.library import JobLibrary
+from cshub.pipeline.guard import GuardedQuota, SendGuard
 from cshub.pipeline.run import Clock, OnProgress, Run, SystemClock, no_progress
 from cshub.settings import Settings
 from cshub.staging import Staging
@@ -48,7 +49,11 @@ def run_of(
 ) -> Run:
     """A run of a job over an open ledger."""
     template, job = bound.template, bound.job
-    quotas = quotas_of(ledger)
+    guard, shared = SendGuard(), quotas_of(ledger)
+
+    def quotas(token: str, calls_per_minute: int) -> Quota:
+        return GuardedQuota(shared(token, calls_per_minute), guard)
+
     return Run(
         run_id=run_id,
         kind=kind,
@@ -61,6 +66,7 @@ def run_of(
         open_target=lambda: registry.open_target(template.target, job.target.connection, bound.target_options, quotas),
         clock=clock or SystemClock(),
         on_progress=on_progress,
+        guard=guard,
     )
 
 

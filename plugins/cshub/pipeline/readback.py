@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from cshub.core.diff import PlanRow
 from cshub.core.errors import TransientError
 from cshub.core.objects import Role
-from cshub.core.records import Link, Origin, TargetRecord
+from cshub.core.records import Action, Link, Origin, TargetRecord
 from cshub.core.values import fingerprints, parse_moment
 from cshub.core.window import Window
 from cshub.pipeline.run import Run
-from cshub.pipeline.writes import Writer
+from cshub.pipeline.writes import Writer, was_edited
 
 SEARCH_LAG_S = 3.0  # apis: search lags a few seconds behind writes
 BATCH = 500
@@ -68,6 +68,9 @@ def _completed(run: Run, link: Link, row: PlanRow, record: TargetRecord) -> Link
     now = fingerprints(record.values, run.mapping.kinds)
     written = {change.field for change in row.changes if change.winner == "source"}
     kept = {name: mark for name, mark in (link.target_base or {}).items() if name not in written}
+    if row.action is Action.CREATE and was_edited(record):
+        sent = fingerprints(row.values, run.mapping.kinds)
+        kept = {**{name: mark for name, mark in sent.items() if name in now}, **kept}
     return replace(
         link,
         target_base={**now, **kept},

@@ -15,7 +15,9 @@ def moved_rows(run: Run, rows: Sequence[PlanRow]) -> list[PlanRow]:
     """Rows whose source, target or link changed since they were planned."""
     if not rows:
         return []
-    records, _ = map_now(run, read_named(run, [row.source_key for row in rows]))
+    origins = {row.source_key: row.origin for row in rows}
+    received = read_named(run, list(origins))
+    records, _ = map_now(run, [(record, origins.get(record.key, origin)) for record, origin in received])
     fresh = {row.source_key: row for row in plan_mapped(run, records)}
     return [row for row in rows if not _same(row, fresh.get(row.source_key))]
 

@@ -11,22 +11,26 @@ from cshub.core.errors import StateError
 from cshub.core.records import DecisionEntry, Intent, Link, LinkState, Operation, TargetKey, TargetRecord
 from cshub.core.values import fingerprints, parse_moment
 from cshub.pipeline.run import Run
-from cshub.pipeline.writes import OUTCOMES, Writer, changes_of, is_proven_gone, new_link
+from cshub.pipeline.writes import OUTCOMES, Writer, changes_of, is_proven_gone, new_link, was_edited
 
-SETTLE_AFTER = timedelta(seconds=10)
-"""How long a lost call may still be under way in the service before its absence is believed."""
+AFTER_OWN_CALL_S = 10.0  # how long the service may still be at work on a call that has ended for us
+AFTER_TAKEOVER_S = 30.0  # how long a replaced process may still send what it began: the fence's check, then connecting
+CLOCKS_APART = timedelta(minutes=15)  # between ours and the service's, with room
 
 
-def settle(writer: Writer) -> dict[str, Operation]:
+def settle(writer: Writer, *, patience_s: float) -> dict[str, Operation]:
     """Close every open intent of the pair: adopt what happened, abandon what did not.
 
+    Waits ``patience_s`` seconds first, so that a call still under way is not taken for one that never happened.
     Returns source key → operation of those found done. A record that a create made is recognised by account, date,
-    author and text, and only if no other link has it.
+    author and text, and only if no other link has it and it is not older than the intent.
     """
     run = writer.run
     done: dict[str, Operation] = {}
-    for intent in run.ledger.open_intents(run.pair_id):
-        _wait_until_settled(run, intent)
+    intents = run.ledger.open_intents(run.pair_id)
+    if intents:
+        run.clock.sleep(patience_s)
+    for intent in intents:
         link = run.ledger.links(run.pair_id, [intent.source_key]).get(intent.source_key)
         found = _SETTLERS[intent.operation](run, intent)
         if found is None:
@@ -37,17 +41,12 @@ def settle(writer: Writer) -> dict[str, Operation]:
     return done
 
 
-def _wait_until_settled(run: Run, intent: Intent) -> None:
-    remaining = SETTLE_AFTER - (run.clock.now() - intent.begun_at)
-    if remaining > timedelta(0):
-        run.clock.sleep(min(remaining, SETTLE_AFTER).total_seconds())
-
-
 def _created(run: Run, intent: Intent) -> TargetRecord | None:
     candidates = run.target.find(intent.hint["find"])
     taken = run.ledger.links_by_target(run.pair_id, [record.key for record in candidates])
-    free = [record for record in candidates if record.key not in taken]
-    return min(free, key=lambda record: (record.created_at or intent.begun_at, record.key), default=None)
+    oldest = intent.begun_at - CLOCKS_APART
+    free = [item for item in candidates if item.key not in taken and (item.created_at or oldest) >= oldest]
+    return next(iter(free), None)
 
 
 def _updated(run: Run, intent: Intent) -> TargetRecord | None:
@@ -87,7 +86,7 @@ def _link(run: Run, intent: Intent, link: Link | None, record: TargetRecord) -> 
         target_account_id=record.account_id,
         target_extra={**old.target_extra, **record.extra},
         source_base=hint["source_base"],
-        target_base={**fingerprints(record.values, run.mapping.kinds), **_kept(hint)},
+        target_base=_base(run, intent, record),
         mapping_version=run.mapping.version,
         source_modified_at=parse_moment(hint["modified_at"]) if hint["modified_at"] else old.source_modified_at,
         target_modified_at=record.modified_at,
@@ -96,10 +95,14 @@ def _link(run: Run, intent: Intent, link: Link | None, record: TargetRecord) -> 
     )
 
 
-def _kept(hint: Mapping[str, Any]) -> dict[str, str]:
-    """Base of the fields in which a person's edit stands: it must go on to count as an edit."""
-    base = hint["target_base"] or {}
-    return {name: mark for name, mark in base.items() if name not in hint["written"]}
+def _base(run: Run, intent: Intent, record: TargetRecord) -> dict[str, str]:
+    """The target's base: what it holds, but for fields in which a person's edit stands, which must go on to count."""
+    hint = intent.hint
+    now = fingerprints(record.values, run.mapping.kinds)
+    kept = {name: mark for name, mark in (hint["target_base"] or {}).items() if name not in hint["written"]}
+    if intent.operation is Operation.CREATE and was_edited(record):
+        kept = {**{name: mark for name, mark in hint["expected"].items() if name in now}, **kept}
+    return {**now, **kept}
 
 
 def _decision(intent: Intent, record: TargetRecord) -> DecisionEntry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,17 @@ import orjson
 import xxhash
 
 from cshub.core.diff import PlanRow, Rule
-from cshub.core.errors import AmbiguousWrite, LinkMoved, NotFound, PermanentError, RequestRefused, TransientError
+from cshub.core.errors import (
+    AmbiguousWrite,
+    DataError,
+    FencedOut,
+    HubError,
+    LinkMoved,
+    NotFound,
+    RateLimited,
+    RequestRefused,
+    TransientError,
+)
 from cshub.core.records import (
     Action,
     Change,
@@ -23,6 +33,7 @@ from cshub.core.records import (
     Outcome,
     RejectEntry,
     TargetKey,
+    TargetRecord,
 )
 from cshub.core.values import fingerprints, parse_moment
 from cshub.ledger import Fence
@@ -42,7 +53,7 @@ OUTCOMES: Mapping[Operation, Outcome] = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one write. ``outcome`` is None when it is still open: the answer was lost."""
+    """What became of one write. ``outcome`` is None when it is still open: no answer, ``reason`` says why."""
 
     outcome: Outcome | None
     reason: str = ""
@@ -58,9 +69,10 @@ class Writer:
     def write(self, row: PlanRow, link: Link | None) -> Written:
         """Carry out one row.
 
-        A refusal by the service is an outcome, kept with its reason; a lost answer leaves the intent open.
-        Raises :class:`TransientError` when the call did not happen and may succeed later, ``PermanentError`` when a
-        person must act first, ``FencedOut`` when another process has taken over.
+        A refusal by the service is an outcome, kept with its reason. A lost answer leaves the row and its intent open,
+        a call that did not happen the row alone. Raises ``RateLimited``, ``PermanentError`` or ``SpecError`` when no
+        row can be written now, ``FencedOut`` when another process has taken over, ``ServiceUnavailable`` when the
+        ledger does not answer.
         """
         run, operation = self.run, OPERATIONS[row.action]
         try:
@@ -78,16 +90,21 @@ class Writer:
             )
         except LinkMoved:
             return self.moved(row)
+        run.guard.vouched(run.clock.now())
         try:
             key = self._call(operation, row)
-        except AmbiguousWrite:
-            return Written(None)
+        except AmbiguousWrite as error:
+            return Written(None, str(error))
+        except FencedOut:
+            raise
         except NotFound as error:
             return self._vanished(intent, row, link, error)
-        except RequestRefused as error:
+        except (RequestRefused, DataError) as error:
             return self._refused(intent, row, link, error)
-        except (TransientError, PermanentError) as error:
+        except HubError as error:
             run.ledger.abandon(self.fence, intent.id, reason=str(error), now=run.clock.now())
+            if isinstance(error, TransientError) and not isinstance(error, RateLimited):
+                return Written(None, str(error))
             raise
         self.confirm(intent, link_after(run, row, link, key), decision_of(row, OUTCOMES[operation], key.key))
         return Written(OUTCOMES[operation])
@@ -101,6 +118,17 @@ class Writer:
         entry = replace(entry, reason=Rule.MOVED_SINCE_PLAN.value, changes=())
         self.run.ledger.record(self.fence, self.run.run_id, links=[], decisions=[entry], now=self.run.clock.now())
         return Written(Outcome.SKIPPED, Rule.MOVED_SINCE_PLAN.value)
+
+    def give_up(self, row: PlanRow, link: Link | None, reason: str) -> Written:
+        """Leave a row that the service never answered to later runs, as failed."""
+        now = self.run.clock.now()
+        failed = replace(link or new_link(self.run, row.source_key, now), state=LinkState.FAILED)
+        entry = replace(decision_of(row, Outcome.FAILED, row.target_key), answer=reason)
+        reject = RejectEntry(row.source_key, "load", "(record)", reason, _TRIED_AGAIN)
+        self.run.ledger.record(
+            self.fence, self.run.run_id, links=[failed], decisions=[entry], rejects=[reject], now=now
+        )
+        return Written(Outcome.FAILED, reason)
 
     def _hint(self, row: PlanRow) -> dict[str, Any]:
         """All that is needed to finish this write without the plan: how to find the record, and the link to store."""
@@ -149,10 +177,11 @@ class Writer:
         )
         return Written(Outcome.SKIPPED, reason)
 
-    def _refused(self, intent: Intent, row: PlanRow, link: Link | None, error: RequestRefused) -> Written:
+    def _refused(self, intent: Intent, row: PlanRow, link: Link | None, error: RequestRefused | DataError) -> Written:
         now = self.run.clock.now()
         failed = replace(link or new_link(self.run, row.source_key, now), state=LinkState.FAILED)
-        entry = replace(decision_of(row, Outcome.FAILED, row.target_key), answer=error.verdict or str(error))
+        verdict = getattr(error, "verdict", "") or str(error)
+        entry = replace(decision_of(row, Outcome.FAILED, row.target_key), answer=verdict)
         reject = RejectEntry(row.source_key, "load", "(record)", str(error), _remedy(error))
         self.run.ledger.abandon(
             self.fence, intent.id, reason=str(error), decision=entry, link=failed, reject=reject, now=now
@@ -164,6 +193,12 @@ def is_proven_gone(run: Run, key: TargetKey) -> bool:
     """Whether the target record is proven not to exist. What cannot be read is not proven."""
     answer = run.target.read_keys([key])
     return key.key in answer and answer[key.key] is None
+
+
+def was_edited(record: TargetRecord) -> bool:
+    """Whether somebody changed the record after it was made, by the service's own clock."""
+    made, changed = record.created_at, record.modified_at
+    return made is not None and changed is not None and changed > made
 
 
 def new_link(run: Run, source_key: str, now: datetime) -> Link:
@@ -214,10 +249,11 @@ def changes_of(hint: Mapping[str, Any]) -> tuple[Change, ...]:
     return tuple(Change(*item) for item in hint["changes"])
 
 
-OnWritten = Callable[[PlanRow, Written], None]
+_TRIED_AGAIN = "It is tried again in the next run. If it stays so, ask the target's support what is wrong with it."
 
 
-def _remedy(error: RequestRefused) -> str:
+def _remedy(error: RequestRefused | DataError) -> str:
+    hidden = " The target does not know the record or hides it from this connection."
     return "Correct the record in the source or the mapping; it is tried again in the next run." + (
-        "" if error.status != 404 else " The target does not know the record or hides it from this connection."
+        hidden if isinstance(error, NotFound) else ""
     )

@@ -13,7 +13,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import requests
 import urllib3
+from requests.adapters import BaseAdapter
+
+from cshub.core.errors import HubError
 from cshub.core.jobs import BoundJob
+from cshub.core.quota import Quota
 from cshub.core.records import RunKind
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
@@ -21,10 +25,10 @@ from cshub.ledger import Ledger
 from cshub.library import JobLibrary
 from cshub.pipeline.diff import Planned, diff
 from cshub.pipeline.extract import Extracted, extract
+from cshub.pipeline.guard import GuardedQuota, SendGuard
 from cshub.pipeline.load import Loaded, LoadOrder, load
 from cshub.pipeline.map import Mapped, map_records
 from cshub.pipeline.run import Asked, Run
-from cshub.settings import PROJECT
 from cshub.staging import Staging
 from cshub.systems import registry
 from cshub.systems.chorus.catalog import EngagementOptions
@@ -34,10 +38,11 @@ from cshub.systems.http import Wire
 from cshub.systems.totango.catalog import TouchpointOptions
 from cshub.systems.totango.client import TotangoClient
 from cshub.systems.totango.target import TotangoTouchpoints
+from cshub_sandbox.faults import FaultRule
 from cshub_sandbox.inprocess import AnswerLost, AnswerTooSlow, AnswerTruncated, ConnectTimeout, call
 from cshub_sandbox.kernel import Request
 from cshub_sandbox.sandbox import Sandbox, WorldSize
-from requests.adapters import BaseAdapter
+from tests.pipeline.crashes import Fuse, FusedDatabase
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 JOB_ID = "chorus_touchpoints_inbound"
@@ -46,12 +51,21 @@ JOB_ID = "chorus_touchpoints_inbound"
 class GateAdapter(BaseAdapter):
     """Carries requests to a service of the sandbox, and its transport faults back, without a socket."""
 
-    def __init__(self, sandbox: Sandbox, name: str) -> None:
+    def __init__(self, sandbox: Sandbox, name: str, fuse: Fuse) -> None:
         super().__init__()
         self._sandbox = sandbox
         self._name = name
+        self._fuse = fuse
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        place = f"{request.method} {urlsplit(request.url or '').path}"
+        self._fuse.step(f"before {place}")
+        try:
+            return self._answer(request)
+        finally:
+            self._fuse.step(f"after {place}")
+
+    def _answer(self, request: requests.PreparedRequest) -> requests.Response:
         parts = urlsplit(request.url or "")
         body = request.body or b""
         asked = Request(
@@ -59,7 +73,7 @@ class GateAdapter(BaseAdapter):
             path=parts.path,
             query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
             headers={name.lower(): str(value) for name, value in request.headers.items()},
-            body=body.encode() if isinstance(body, str) else bytes(body),  # type: ignore[arg-type]
+            body=body.encode() if isinstance(body, str) else bytes(body),
         )
         try:
             reply = call(self._sandbox.gates[self._name], asked)
@@ -100,9 +114,17 @@ class LabClock:
         self.sandbox.clock.advance(timedelta(seconds=seconds))
 
 
-@dataclass
-class Crash(BaseException):
-    """Stands for kill -9: nothing of the hub catches it."""
+class NoLimit:
+    """A call budget that never ends."""
+
+    def acquire(self, count: int = 1) -> float:
+        return 0.0
+
+    def penalise(self, until_s: float) -> None:
+        """Nothing is counted."""
+
+    def forecast(self, calls: int) -> float:
+        return 0.0
 
 
 @dataclass
@@ -121,37 +143,125 @@ class Done:
 
 
 @dataclass
+class Course:
+    """One run as Airflow drives it: step by step, each in a process of its own, and again from the step that failed."""
+
+    lab: Lab
+    run_id: str
+    kind: RunKind
+    asked: Asked
+    run: Run | None = None
+    extracted: Extracted | None = None
+    mapped: Mapped | None = None
+    planned: Planned | None = None
+    planned_at: datetime | None = None
+    done: Done | None = None
+
+    def go_on(self) -> Done:
+        """Everything that is still to do. Raises what the step raises, and may be called again then."""
+        self.plan()
+        return self.load()
+
+    def plan(self) -> Planned:
+        """Everything before load."""
+        only_waiting = self.kind is RunKind.RETRY
+        if self.extracted is None:
+            self.extracted = extract(self._fresh(), self.asked, only_waiting=only_waiting)
+        if self.mapped is None:
+            self.mapped = map_records(self._fresh(), self.extracted.ref)
+        if self.planned is None:
+            planned_at = self.lab.clock.now()
+            self.planned = diff(self._fresh(), self.mapped.ref)
+            self.planned_at = planned_at
+        return self.planned
+
+    def load(self) -> Done:
+        assert self.extracted and self.mapped and self.planned and self.planned_at
+        run = self._fresh()
+        order = LoadOrder(
+            plan=self.planned.ref,
+            rejects=self.mapped.rejects,
+            mapped=self.mapped.statistics + RunStatistics(warnings=self.planned.warnings),
+            planned_at=self.planned_at,
+            window=self.extracted.window,
+            first_run=self.extracted.first_run,
+        )
+        self.done = Done(run, self.extracted, self.mapped, self.planned, load(run, order))
+        return self.done
+
+    def insist(self, tries: int = 4) -> Done:
+        """Go on as Airflow's retries would, minutes apart. Raises the last failure."""
+        for left in range(tries, 0, -1):
+            try:
+                return self.go_on()
+            except HubError:
+                if left == 1:
+                    raise
+                self.lab.wait(minutes=2)
+        raise AssertionError("unreachable")
+
+    def _fresh(self) -> Run:
+        self.run = self.lab.new_run(self.kind, run_id=self.run_id)
+        return self.run
+
+
+@dataclass
 class Lab:
     """``sandbox``, ``ledger`` and files of one test. ``job`` may be replaced between runs."""
 
     sandbox: Sandbox
     ledger: Ledger
     folder: Path
+    fuse: Fuse
     job: BoundJob = field(default_factory=lambda: JobLibrary.from_settings().bound(JOB_ID))
     numbers: Any = field(default_factory=count)
+    quota: Quota = field(default_factory=NoLimit)
 
     @classmethod
-    def make(cls, folder: Path, *, seed: int = 3, accounts: int = 10, meetings: int = 40, cases: bool = True) -> Lab:
+    def make(
+        cls,
+        folder: Path,
+        *,
+        seed: int = 3,
+        accounts: int = 10,
+        meetings: int = 40,
+        cases: bool = True,
+        now: datetime = NOW,
+        ledger_url: str | None = None,
+    ) -> Lab:
         size = WorldSize(seed=seed, accounts=accounts, meetings=meetings, cases=cases)
-        sandbox = Sandbox(size=size, now=NOW)
+        sandbox = Sandbox(size=size, now=now)
         sandbox.clock.freeze(True)
         sandbox.service("totango").switches.rate_limit = 1_000_000
-        ledger = Ledger.open(f"sqlite:///{folder / 'ledger.db'}")
-        return cls(sandbox, ledger, folder)
+        fuse = Fuse()
+        ledger = Ledger(FusedDatabase(ledger_url or f"sqlite:///{folder / 'ledger.db'}", fuse))
+        ledger.upgrade()
+        return cls(sandbox, ledger, folder, fuse)
 
     @property
     def clock(self) -> LabClock:
         return LabClock(self.sandbox)
 
-    def wire(self, name: str) -> Wire:
-        return Wire(adapter=GateAdapter(self.sandbox, name), sleep=self.clock.sleep)
+    def wire(self, name: str, quota: Quota | None = None) -> Wire:
+        return Wire(
+            adapter=GateAdapter(self.sandbox, name, self.fuse),
+            sleep=self.clock.sleep,
+            wall=lambda: self.clock.now().timestamp(),
+            quota=quota,
+        )
 
     def configure(self, **changes: Any) -> None:
         """Change settings of the job, as its file would."""
-        self.job = self.job.model_copy(update={"job": self.job.job.model_copy(update=changes)})
+        digest = f"changed-{next(self.numbers)}"
+        self.job = self.job.model_copy(update={"job": self.job.job.model_copy(update=changes), "digest": digest})
+
+    def configure_target(self, **options: Any) -> None:
+        """Change options of the job's target."""
+        target = self.job.job.target
+        self.configure(target=target.model_copy(update={"options": {**target.options, **options}}))
 
     def new_run(self, kind: RunKind = RunKind.MANUAL, *, run_id: str | None = None) -> Run:
-        template = self.job.template
+        template, guard = self.job.template, SendGuard()
         return Run(
             run_id=run_id or f"lab-{next(self.numbers)}",
             kind=kind,
@@ -161,32 +271,20 @@ class Lab:
             ledger=self.ledger,
             staging=Staging((self.folder / "staging").as_uri()),
             open_source=self._source,
-            open_target=self._target,
+            open_target=lambda: self._target(guard),
             clock=self.clock,
+            guard=guard,
         )
+
+    def course(
+        self, kind: RunKind = RunKind.MANUAL, *, asked: Asked | None = None, run_id: str | None = None
+    ) -> Course:
+        """A run that can be driven step by step."""
+        return Course(self, run_id or f"lab-{next(self.numbers)}", kind, asked or Asked())
 
     def sync(self, kind: RunKind = RunKind.MANUAL, *, asked: Asked | None = None) -> Done:
         """One whole run."""
-        run = self.new_run(kind)
-        return self.finish(run, *self.prepare(run, asked=asked))
-
-    def prepare(self, run: Run, *, asked: Asked | None = None) -> tuple[Extracted, Mapped, Planned]:
-        """Everything before load."""
-        extracted = extract(run, asked or Asked(), only_waiting=run.kind is RunKind.RETRY)
-        mapped = map_records(run, extracted.ref)
-        return extracted, mapped, diff(run, mapped.ref)
-
-    def finish(self, run: Run, extracted: Extracted, mapped: Mapped, planned: Planned) -> Done:
-        """Load; may be called again with a fresh run of the same id after a crash."""
-        order = LoadOrder(
-            plan=planned.ref,
-            rejects=mapped.rejects,
-            mapped=mapped.statistics + RunStatistics(warnings=planned.warnings),
-            planned_at=self.clock.now(),
-            window=extracted.window,
-            first_run=extracted.first_run,
-        )
-        return Done(run, extracted, mapped, planned, load(run, order))
+        return self.course(kind, asked=asked).go_on()
 
     def backfill(self, start: datetime, end: datetime) -> list[Done]:
         """One run a day, as Airflow's backfill makes them."""
@@ -202,7 +300,11 @@ class Lab:
 
     def written(self) -> list[Any]:
         """Writing calls Totango received so far."""
-        return [entry for entry in self.sandbox.log.entries if entry.service == "totango" and is_write(entry)]
+        return [entry for entry in self.sandbox.log.entries if entry.service == "totango" and entry.write]
+
+    def fault(self, kind: str, **conditions: Any) -> None:
+        """A scripted fault from now on."""
+        self.sandbox.faults.add(FaultRule.parse({"kind": kind, **conditions}))
 
     def act(self, service: str, action: str, **arguments: Any) -> Any:
         return self.sandbox.service(service).act(action, arguments)
@@ -211,16 +313,13 @@ class Lab:
         client = ChorusClient(self._token("chorus"), base_url="http://chorus.test", wire=self.wire("chorus"))
         return ChorusEngagements(client, EngagementOptions.model_validate(self.job.source_options))
 
-    def _target(self) -> TotangoTouchpoints:
-        client = TotangoClient(self._token("totango"), base_url="http://totango.test", wire=self.wire("totango"))
+    def _target(self, guard: SendGuard) -> TotangoTouchpoints:
+        wire = self.wire("totango", GuardedQuota(self.quota, guard))
+        client = TotangoClient(self._token("totango"), base_url="http://totango.test", wire=wire)
         return TotangoTouchpoints(client, TouchpointOptions.model_validate(self.job.target_options))
 
     def _token(self, name: str) -> str:
         return str(self.sandbox.service(name).token)
-
-
-def is_write(entry: Any) -> bool:
-    return entry.method in {"POST", "PUT", "DELETE"} and "/search" not in entry.path and "scroll" not in entry.path
 
 
 Maker = Callable[..., Lab]

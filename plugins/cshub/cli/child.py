@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -17,6 +19,14 @@ def run_child(arguments: Sequence[str]) -> int:
     Signals are passed on, and the child is waited for. A child ended by signal N gives 128 + N, as a shell says it.
     """
     process = subprocess.Popen([sys.executable, *arguments], start_new_session=True)
+    with passing_signals(process):
+        status = process.wait()
+    return status if status >= 0 else 128 - status
+
+
+@contextmanager
+def passing_signals(process: subprocess.Popen[Any]) -> Iterator[None]:
+    """Pass on what would end this process to ``process``, as long as the block runs; end it if the block fails."""
 
     def forward(number: int, _: FrameType | None) -> None:
         if process.poll() is None:
@@ -24,8 +34,10 @@ def run_child(arguments: Sequence[str]) -> int:
 
     before = {number: signal.signal(number, forward) for number in FORWARDED}
     try:
-        status = process.wait()
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return status if status >= 0 else 128 - status
+        if process.poll() is None:
+            process.terminate()
+            process.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,7 +43,7 @@ def totango_client(connection: str | None, url: str | None) -> Iterator[TotangoC
     """Keeps to the budget that the ledger shares when ``CSHUB_LEDGER_URL`` names one, else to one of its own."""
     with _quotas() as quotas:
         if url is None:
-            client = _connected("totango", connection or "totango_default", quotas)
+            client: TotangoClient = _connected("totango", connection or "totango_default", quotas)
         else:
             client = _direct_totango(url, quotas)
         try:
@@ -56,7 +56,7 @@ def totango_client(connection: str | None, url: str | None) -> Iterator[TotangoC
 def chorus_client(connection: str | None, url: str | None) -> Iterator[ChorusClient]:
     with _quotas() as quotas:
         if url is None:
-            client = _connected("chorus", connection or "chorus_default", quotas)
+            client: ChorusClient = _connected("chorus", connection or "chorus_default", quotas)
         else:
             from cshub.systems.chorus.client import ChorusClient
 
@@ -82,7 +82,7 @@ def _quotas() -> Iterator[QuotaMaker | None]:
         yield quotas_of(stack.enter_context(Ledger.open(settings.ledger_url)))
 
 
-def _connected(system: str, conn_id: str, quotas: QuotaMaker | None) -> TotangoClient | ChorusClient:
+def _connected(system: str, conn_id: str, quotas: QuotaMaker | None) -> Any:
     from cshub.cli.airflow_home import settle_airflow
 
     settle_airflow()

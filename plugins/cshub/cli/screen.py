@@ -166,12 +166,13 @@ def fault_document(fault: Fault) -> dict[str, Any]:
     }
 
 
-def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> RenderableType:
+def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0) -> RenderableType:
     """A plain table. A column name that begins with ``#`` is numbers, to the right; with ``=``, never broken."""
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=_lines(), show_edge=False, pad_edge=False, title=title, title_justify="left", header_style="bold")
+    table = Table(box=_lines(), show_edge=False, pad_edge=False, header_style="bold")
     for name in columns:
         table.add_column(
             name.lstrip("#="),
@@ -181,7 +182,7 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | 
         )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row))
-    return table
+    return Padding(table, (0, 0, 0, indent)) if indent else table
 
 
 def shown(value: Any, limit: int = 120) -> str:

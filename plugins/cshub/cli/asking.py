@@ -1,0 +1,30 @@
+"""What a person asked for, and where the command looks it up: window, time zone, ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from cshub.cli.options import bounds_of
+from cshub.ledger import Ledger
+from cshub.pipeline.run import Asked
+from cshub.settings import Settings
+
+
+def asked_of(since: str | None, until: str | None, *, full: bool = False) -> tuple[Asked, datetime]:
+    """The asked window (both bounds or none) and the moment it was asked at."""
+    now = datetime.now(UTC)
+    start, end = bounds_of(since, until, Settings.from_environment().timezone, now=now)
+    return Asked(window_start=start, window_end=end, full_sync=full), now
+
+
+def local_time(moment: datetime | None) -> str:
+    """In the hub's zone, to the minute; a dash for none."""
+    return f"{moment.astimezone(Settings.from_environment().timezone):%Y-%m-%d %H:%M}" if moment else "–"
+
+
+@contextmanager
+def opened_ledger() -> Iterator[Ledger]:
+    with Ledger.open(Settings.from_environment().ledger_url) as ledger:
+        yield ledger

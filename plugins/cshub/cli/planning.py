@@ -1,0 +1,212 @@
+"""The dry steps of a run in this process: preview a few records, make a plan, open a plan that was kept."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cshub.cli.airflow_home import settle_airflow
+from cshub.cli.personal import Mask
+from cshub.core.diff import PlanRow
+from cshub.core.errors import FencedOut, HubError, StateError
+from cshub.core.jobs import BoundJob
+from cshub.core.mapping import ABSENT
+from cshub.core.objects import Role
+from cshub.core.plan import PlanCounts, count_plan, excesses
+from cshub.core.records import Origin, RejectEntry, RunKind, RunOutcome, SourceRecord
+from cshub.core.stats import RunStatistics
+from cshub.core.window import Window, choose_window
+from cshub.ledger import Ledger
+from cshub.ledger import PlanRow as KeptPlan
+from cshub.pipeline.diff import diff, plan_mapped, staged_plan
+from cshub.pipeline.extract import extract
+from cshub.pipeline.map import map_now, map_records, staged_rejects
+from cshub.pipeline.opening import opened_run
+from cshub.pipeline.plans import keep_plan
+from cshub.pipeline.run import Asked, Forecast, OnProgress, Run, no_progress, window_facts
+from cshub.staging import FrameRef
+
+
+@dataclass(frozen=True, slots=True)
+class MadePlan:
+    """A plan that was kept under ``plan_id``. ``excesses``: operation, planned, limit of what passes the guard."""
+
+    plan_id: str
+    job_id: str
+    run_id: str
+    window: Window
+    rows: Sequence[PlanRow]
+    rejects: Sequence[RejectEntry]
+    counts: PlanCounts
+    statistics: RunStatistics
+    forecast: Forecast
+    excesses: Sequence[dict[str, Any]]
+    created_at: datetime
+    applied_at: datetime | None = None
+    applied_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One row of the mapping for one record: what the source holds, what the target will."""
+
+    source: str
+    source_value: Any
+    target: str
+    target_value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """One record as it will arrive. ``fate``: an action of the planner, or ``reject``."""
+
+    record: SourceRecord
+    fate: str
+    rule: str
+    reason: str
+    rejects: Sequence[RejectEntry]
+    fields: Sequence[Field]
+    warnings: Sequence[str]
+
+
+def new_run_id(job_id: str, what: str, now: datetime) -> str:
+    return f"{job_id}:{what}__{now:%Y-%m-%dT%H:%M:%S}_{uuid.uuid4().hex[:6]}"
+
+
+@contextmanager
+def noted_run(job_id: str, run_id: str, kind: RunKind, *, on_progress: OnProgress = no_progress) -> Iterator[Run]:
+    """A run in this process; an error makes it red in the ledger, as it would be in Airflow."""
+    settle_airflow()
+    with opened_run(job_id, run_id, kind, on_progress=on_progress) as run:
+        try:
+            yield run
+        except FencedOut:
+            raise
+        except HubError as error:
+            row = run.ledger.run(run_id)
+            if row is not None:
+                numbers = row.statistics or RunStatistics()
+                run.ledger.close_run(run_id, RunOutcome.RED, numbers, error=str(error), now=run.clock.now())
+            raise
+
+
+def make_plan(run: Run, asked: Asked) -> MadePlan:
+    """Extract, map, diff, and keep the plan: the steps of a dry run of the DAG."""
+    read = extract(run, asked)
+    run.on_progress({"step": "map", "read": read.read})
+    mapped = map_records(run, read.ref)
+    run.on_progress({"step": "diff", "mapped": mapped.statistics.mapped})
+    planned = diff(run, mapped.ref)
+    numbers = mapped.statistics + RunStatistics(warnings=planned.warnings, api_calls=run.api_calls())
+    plan_id = keep_plan(run, planned, rejects=mapped.rejects, statistics=numbers, window=read.window)
+    run.ledger.close_run(run.run_id, RunOutcome.PLANNED, numbers, now=run.clock.now())
+    passed = excesses(planned.counts, run.bound.job.guard, linked=planned.linked)
+    return MadePlan(
+        plan_id=plan_id,
+        job_id=run.bound.id,
+        run_id=run.run_id,
+        window=read.window,
+        rows=list(staged_plan(run, planned.ref)),
+        rejects=staged_rejects(run, mapped.rejects),
+        counts=planned.counts,
+        statistics=numbers,
+        forecast=run.forecast(planned.counts.writes),
+        excesses=[{"operation": item.operation.value, "planned": item.planned, "limit": item.limit} for item in passed],
+        created_at=run.clock.now(),
+    )
+
+
+def reopened(run: Run, plan: KeptPlan) -> MadePlan:
+    """A kept plan with its rows, as it was shown when it was made."""
+    if plan.window is None:
+        raise StateError(f"The plan {plan.plan_id} has no window: make a new one with `cshub plan {plan.job_id}`.")
+    rows = list(staged_plan(run, FrameRef.from_dict(plan.reference["plan"])))
+    counts = count_plan(rows)
+    pair = run.ledger.pair_id(run.bound.pair_name)
+    linked = sum(run.ledger.count_links(pair).values()) if pair is not None else 0
+    return MadePlan(
+        plan_id=plan.plan_id,
+        job_id=plan.job_id,
+        run_id=plan.run_id,
+        window=plan.window,
+        rows=rows,
+        rejects=staged_rejects(run, FrameRef.from_dict(plan.reference["rejects"])),
+        counts=counts,
+        statistics=RunStatistics.from_dict(plan.reference["statistics"]),
+        forecast=run.forecast(counts.writes),
+        excesses=[
+            {"operation": item.operation.value, "planned": item.planned, "limit": item.limit}
+            for item in excesses(counts, run.bound.job.guard, linked=linked)
+        ],
+        created_at=plan.created_at,
+        applied_at=plan.applied_at,
+        applied_run_id=plan.applied_run_id,
+    )
+
+
+def kept_plan(ledger: Ledger, plan_id: str) -> KeptPlan:
+    """Raises :class:`StateError` when there is no such plan."""
+    plan = ledger.plan(plan_id)
+    if plan is None:
+        raise StateError(f"There is no plan {plan_id}. `cshub plans JOB` lists those of a job.")
+    return plan
+
+
+def preview(run: Run, asked: Asked, limit: int) -> tuple[Window, list[Previewed]]:
+    """The newest records of the window as they will arrive, the left-out ones among them. Writes nothing."""
+    window = choose_window(window_facts(run, asked), run.window_rules)
+    records = run.source.sample(window, limit)[:limit]
+    mapped, rejects = map_now(run, [(record, Origin.WINDOW) for record in records])
+    planned = {row.source_key: row for row in plan_mapped(run, mapped)}
+    values = {item.source_key: (item.values, item.account_reference) for item in mapped}
+    by_key: dict[str, list[RejectEntry]] = {}
+    for entry in rejects:
+        by_key.setdefault(entry.source_key, []).append(entry)
+    shown = []
+    for record in records:
+        row, reasons = planned.get(record.key), by_key.get(record.key, [])
+        attributes, reference = values.get(record.key, ({}, None))
+        shown.append(
+            Previewed(
+                record=record,
+                fate=row.action.value if row is not None else "reject",
+                rule=row.rule.value if row is not None else "",
+                reason=row.reason if row is not None else "; ".join(f"{it.field}: {it.reason}" for it in reasons),
+                rejects=reasons,
+                fields=_fields(run, record, row, attributes, reference),
+                warnings=row.warnings if row is not None else (),
+            )
+        )
+    return window, shown
+
+
+def mask_of(bound: BoundJob, *, show_personal: bool) -> Mask:
+    """What is masked of a job's attributes: those its mapping or the target's catalogue calls personal."""
+    from cshub.core.mapping import compile_mapping
+    from cshub.systems import registry
+
+    if show_personal:
+        return Mask()
+    target = registry.object_spec(bound.template.target)
+    return Mask(compile_mapping(bound, target, version="mask").personal)
+
+
+def _fields(run: Run, record: SourceRecord, row: PlanRow | None, attributes: Any, reference: str | None) -> list[Field]:
+    arriving = {**attributes, **(row.values if row is not None else {})}
+    fields = []
+    for mapped in run.mapping.rows:
+        spec = mapped.target
+        value = arriving.get(spec.name)
+        if row is not None and row.action.value != "skip":
+            if spec.role is Role.RECORD_KEY:
+                value = row.source_key
+            elif spec.role is Role.ACCOUNT_KEY:
+                value = row.account_id or reference
+        raw = mapped.value_of(record.body or {})
+        source = ".".join(mapped.path) or "(constant)"
+        fields.append(Field(source, "(absent)" if raw is ABSENT else raw, spec.name, value))
+    return fields

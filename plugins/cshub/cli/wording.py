@@ -1,0 +1,54 @@
+"""What the hub's own names mean, in words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+RULES: Mapping[str, str] = {
+    "new": "not seen before: it is created in the target",
+    "adopted": "a target record that belongs to it was already there, and is linked to it",
+    "changed_in_source": "changed in the source since both sides agreed: the target follows",
+    "target_edit_overwritten": "edited in the target, and the job lets the source overwrite such edits",
+    "target_edit_kept": "edited in the target, and the job keeps such edits",
+    "conflict_source_wins": "changed on both sides, and the job lets the source win; the target's value is kept here",
+    "conflict_target_kept": "changed on both sides, and the job lets the target win; the source's value is kept here",
+    "both_sides_agree": "changed on both sides to the same value: only the ledger learns it",
+    "nothing_changed": "nothing has changed since both sides agreed",
+    "still_empty": "its content is not there yet: it is read again in every run",
+    "filtered": "a skip rule of the mapping leaves it out",
+    "no_account": "the target has no such account yet: it waits, and is sent once the account exists",
+    "no_account_reference": "the source record names no account",
+    "creation_not_allowed": "it would be new, and the job does not create records (allow_new_records is off)",
+    "deleted_in_target": "it was deleted in the target, and is never made again",
+    "source_not_readable": "the source did not give it when asked by id: deleted, private or hidden",
+    "moved_since_plan": "it changed after the plan was made, so the plan's row was left out",
+}
+STATES: Mapping[str, str] = {
+    "in_step": "both sides are in step",
+    "empty": "written without content; read again until it has some",
+    "parked": "waits for its account",
+    "rejected": "failed validation; no write was tried",
+    "failed": "the target refused the write; tried again in the next run",
+    "deleted": "deleted in the target by a person; never made again",
+    "given_up": "waited longer than the job allows",
+}
+
+
+def explained(rule: str) -> str:
+    """The rule in words; a rule without words by its name."""
+    return RULES.get(rule, rule.replace("_", " "))
+
+
+def worded(name: str) -> str:
+    """``no_account`` → ``no account``."""
+    return name.replace("_", " ")
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min 20 s``, ``1 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -50,7 +50,8 @@ def by_arrow_text(frame: pd.DataFrame) -> pd.DataFrame:
     schema = pa.schema([(name, types.get(name, pa.string())) for name in frame.columns])
     stored = io.BytesIO()
     pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata({}), stored)
-    return pq.read_table(io.BytesIO(stored.getvalue())).to_pandas()
+    read: pd.DataFrame = pq.read_table(io.BytesIO(stored.getvalue())).to_pandas()
+    return read
 
 
 def rejected_reasons(chunk: MappedChunk) -> set[tuple[str, str, str]]:

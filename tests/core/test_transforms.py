@@ -56,7 +56,7 @@ def test_each_transform_does_what_its_help_says(entry: Any, value: Any, expected
 
 
 def test_every_transform_has_a_row_in_the_table_above() -> None:
-    marks = test_each_transform_does_what_its_help_says.pytestmark  # type: ignore[attr-defined]
+    marks = test_each_transform_does_what_its_help_says.pytestmark
     entries = [row[0] for row in marks[0].args[1]]
     assert {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries} == set(TRANSFORMS)
 

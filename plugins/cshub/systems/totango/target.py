@@ -7,20 +7,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
-import xxhash
-
-from cshub.core.errors import NotFound, ProtocolFault, SpecError
+from cshub.core.errors import NotFound, ProtocolFault
 from cshub.core.records import TargetKey, TargetRecord
-from cshub.core.text import html_to_text, length, loose_form, normalise_text, truncate, wrap_html
+from cshub.core.text import html_to_text, length, truncate, wrap_html
 from cshub.core.values import iso_ms, parse_moment
 from cshub.core.window import Window
 from cshub.systems.totango.catalog import CONTENT_LIMIT, ContentFormat, TouchpointOptions
+from cshub.systems.totango.choices import Choices
 from cshub.systems.totango.client import TotangoClient
 from cshub.systems.totango.models import (
-    CatalogueEntry,
     EventType,
     Touchpoint,
     TouchpointFields,
@@ -29,12 +26,11 @@ from cshub.systems.totango.models import (
     to_ms,
 )
 from cshub.systems.totango.people import AccountFinder, PeopleFinder
+from cshub.systems.totango.recognition import hint_of, recognised
 
 _FAR_FUTURE_MS = 4_102_444_800_000  # 2100-01-01
 _TIMELINE_CAP = 1000  # a timeline whose length is a multiple of this may have been cut off
-_SAME_MOMENT_MS = 1000
 _CUT_MARKER = " … [cut]"
-_RETIRED_FLOW = "disabled_"  # ids of retired flows begin so (totango.md §2.4)
 
 
 class TotangoTouchpoints:
@@ -50,6 +46,7 @@ class TotangoTouchpoints:
         self.warnings: Counter[str] = Counter()
         self._accounts = AccountFinder(client, self._options.account_match, self.warnings)
         self._people = PeopleFinder(client)
+        self._choices = Choices(client, self._options)
 
     @property
     def calls(self) -> int:
@@ -69,7 +66,7 @@ class TotangoTouchpoints:
 
     def check_options(self) -> None:
         """Raises :class:`SpecError` for a flow, type or reason that the tenant does not have."""
-        _ = self._chosen
+        _ = self._choices.chosen
 
     def resolve_accounts(self, references: AbstractSet[str]) -> Mapping[str, str]:
         """See :meth:`AccountFinder.find`."""
@@ -101,15 +98,7 @@ class TotangoTouchpoints:
         return found
 
     def hint(self, account_id: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        fields = self._fields(values)
-        return {
-            "account_id": account_id,
-            "timestamp_ms": fields.create_date_ms,
-            "author": (fields.created_by or "").lower(),
-            "subject": normalise_text(fields.subject),
-            "content": _digest(normalise_text(fields.content)),
-            "loose": _digest(loose_form(fields.content)),
-        }
+        return hint_of(account_id, self._fields(values))
 
     def find(self, hint: Mapping[str, Any]) -> Sequence[TargetRecord]:
         """Touchpoints of the account with this date, author, subject and content, from its timeline, oldest first.
@@ -120,14 +109,11 @@ class TotangoTouchpoints:
         notes, is_whole = self._timeline(hint["account_id"])
         if not is_whole and hint["timestamp_ms"] is not None:
             notes = [*notes, *self._search(hint["account_id"], hint["timestamp_ms"])]
-        distinct = sorted({note.note_id: note for note in notes}.values(), key=_creation)
-        matching = [note for note in distinct if _fits(note, hint)]
-        edited = [note for note in distinct if note not in matching and _fits_but_for_an_edit(note, hint)]
-        return [_record(note) for note in (*matching, *edited)]
+        return [_record(note) for note in recognised(notes, hint)]
 
     def create(self, account_id: str, values: Mapping[str, Any], *, external_id: str) -> TargetKey:
         """Make a touchpoint with the options' flow, type and reasons. Totango stores no external id."""
-        chosen = self._chosen
+        chosen = self._choices.chosen
         fields = replace(
             self._fields(values),
             activity_type_id=chosen.activity_type_id,
@@ -145,7 +131,7 @@ class TotangoTouchpoints:
                 "The next run records that.",
                 status=404,
             )
-        fields = replace(self._fields(values), **self._kept(key.extra))
+        fields = replace(self._fields(values), **self._choices.kept(key.extra))
         note_id = int(key.key)
         try:
             self._client.update_touchpoint(note_id, event_id, key.account_id, fields)
@@ -225,46 +211,6 @@ class TotangoTouchpoints:
         )
         return wrap_html(truncate(text, len(_CUT_MARKER) + fitting - 1, _CUT_MARKER)[0])
 
-    @cached_property
-    def _chosen(self) -> TouchpointFields:
-        """Ids of the flow, type and reasons that the options name. Raises :class:`SpecError` for unknown names."""
-        options = self._options
-        tags = [_entry(name, "reason", self._reasons).id for name in options.reasons]
-        return TouchpointFields(
-            activity_type_id=_entry(options.flow, "flow", self._flows).id if options.flow else None,
-            touchpoint_type=_entry(options.touchpoint_type, "touchpoint type", self._types).id
-            if options.touchpoint_type
-            else None,
-            touchpoint_tags=tags or None,
-        )
-
-    @cached_property
-    def _flows(self) -> list[CatalogueEntry]:
-        return [entry for entry in self._client.flows() if not entry.is_disabled]
-
-    @cached_property
-    def _types(self) -> list[CatalogueEntry]:
-        return self._client.touchpoint_types()
-
-    @cached_property
-    def _reasons(self) -> list[CatalogueEntry]:
-        return self._client.touchpoint_reasons()
-
-    def _kept(self, extra: Mapping[str, str]) -> dict[str, Any]:
-        """Flow, type and reasons of the touchpoint, sent again because a field left out may be cleared.
-
-        Those that the tenant has retired since are not sent: it would refuse the whole update.
-        """
-        flow, kind = extra.get("activity_type_id", ""), extra.get("meeting_type", "")
-        tags = [tag for tag in extra.get("touchpoint_tags", "").split(",") if tag]
-        return {
-            "activity_type_id": flow
-            if flow and not flow.startswith(_RETIRED_FLOW) and _knows(self._flows, flow)
-            else None,
-            "touchpoint_type": kind if kind and _knows(self._types, kind) else None,
-            "touchpoint_tags": [tag for tag in tags if _knows(self._reasons, tag)] if tags else None,
-        }
-
 
 def _record(note: Touchpoint) -> TargetRecord:
     """The note in attribute names of the mapping. What its event does not carry is left out, not taken for empty."""
@@ -293,53 +239,3 @@ def _record(note: Touchpoint) -> TargetRecord:
         modified_at=from_ms(note.modified_ms),
         modified_by=note.last_editor,
     )
-
-
-def _creation(note: Touchpoint) -> tuple[int, int]:
-    return note.creation_ms or 0, note.note_id
-
-
-def _fits(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
-    if note.subject is not None and normalise_text(note.subject) != hint["subject"]:
-        return False
-    return _has_date(note, hint) and _has_author(note, hint) and _has_content(note, hint)
-
-
-def _fits_but_for_an_edit(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
-    """Whether an edit may be all that tells the note from what the hint describes."""
-    if note.last_edit_ms is None or note.creation_ms is None or hint["timestamp_ms"] is None:
-        return False
-    tells_something = hint["content"] != _digest("")
-    return _has_author(note, hint) and (_has_date(note, hint) or (tells_something and _has_content(note, hint)))
-
-
-def _has_date(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
-    at = hint["timestamp_ms"]
-    return at is None or abs(note.timestamp_ms - at) < _SAME_MOMENT_MS
-
-
-def _has_author(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
-    return not hint["author"] or note.author.strip().lower() == hint["author"].strip()
-
-
-def _has_content(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
-    expected = {hint["content"], hint["loose"]}
-    return not expected.isdisjoint({_digest(normalise_text(note.text)), _digest(loose_form(note.text))})
-
-
-def _digest(text: str) -> str:
-    return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
-
-
-def _knows(entries: Sequence[CatalogueEntry], entry_id: str) -> bool:
-    return any(entry.id == entry_id for entry in entries)
-
-
-def _entry(name: str, what: str, entries: Sequence[CatalogueEntry]) -> CatalogueEntry:
-    """The entry called ``name`` (or with this id). Raises :class:`SpecError` that lists what there is."""
-    wanted = name.strip().casefold()
-    for entry in entries:
-        if entry.name.strip().casefold() == wanted or entry.id == name:
-            return entry
-    known = ", ".join(sorted(entry.name for entry in entries)) or "none"
-    raise SpecError(f"Totango has no {what} called {name!r}. There are: {known}. Correct target.options of the job.")

@@ -1,0 +1,69 @@
+"""Recognising the touchpoint that a create with a lost answer made, whatever the service did to its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import xxhash
+
+from cshub.core.text import loose_form, normalise_text
+from cshub.systems.totango.models import Touchpoint, TouchpointFields
+
+_SAME_MOMENT_MS = 1000
+
+
+def hint_of(account_id: str, fields: TouchpointFields) -> dict[str, Any]:
+    """What :func:`recognised` needs to know of a create. JSON-ready; texts only as digests, but for the subject."""
+    return {
+        "account_id": account_id,
+        "timestamp_ms": fields.create_date_ms,
+        "author": (fields.created_by or "").lower(),
+        "subject": normalise_text(fields.subject),
+        "content": _digest(normalise_text(fields.content)),
+        "loose": _digest(loose_form(fields.content)),
+    }
+
+
+def recognised(notes: Iterable[Touchpoint], hint: Mapping[str, Any]) -> list[Touchpoint]:
+    """Those with this date, author, subject and content, oldest first; then those that an edit may have changed."""
+    distinct = sorted({note.note_id: note for note in notes}.values(), key=_creation)
+    matching = [note for note in distinct if _fits(note, hint)]
+    edited = [note for note in distinct if note not in matching and _fits_but_for_an_edit(note, hint)]
+    return [*matching, *edited]
+
+
+def _creation(note: Touchpoint) -> tuple[int, int]:
+    return note.creation_ms or 0, note.note_id
+
+
+def _fits(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
+    if note.subject is not None and normalise_text(note.subject) != hint["subject"]:
+        return False
+    return _has_date(note, hint) and _has_author(note, hint) and _has_content(note, hint)
+
+
+def _fits_but_for_an_edit(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
+    """Whether an edit may be all that tells the note from what the hint describes."""
+    if note.last_edit_ms is None or note.creation_ms is None or hint["timestamp_ms"] is None:
+        return False
+    tells_something = hint["content"] != _digest("")
+    return _has_author(note, hint) and (_has_date(note, hint) or (tells_something and _has_content(note, hint)))
+
+
+def _has_date(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
+    at = hint["timestamp_ms"]
+    return at is None or abs(note.timestamp_ms - at) < _SAME_MOMENT_MS
+
+
+def _has_author(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
+    return not hint["author"] or note.author.strip().lower() == hint["author"].strip()
+
+
+def _has_content(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
+    expected = {hint["content"], hint["loose"]}
+    return not expected.isdisjoint({_digest(normalise_text(note.text)), _digest(loose_form(note.text))})
+
+
+def _digest(text: str) -> str:
+    return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))

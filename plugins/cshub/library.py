@@ -8,25 +8,26 @@ from functools import lru_cache
 from pathlib import Path
 
 from cshub.core.errors import Fault, JobFileError
-from cshub.core.jobfile import Lines, bind, closest, parse_job, parse_template
+from cshub.core.jobfile import Lines, bind, closest, parse_template, read_job
 from cshub.core.jobs import BoundJob, Job, MappingTemplate
-from cshub.core.validate import CheckedFile, check_job
+from cshub.core.validate import CheckedFile, all_faults, check_job
 from cshub.settings import Settings
 from cshub.systems import registry
 
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """A job with its template, and where each of its settings stands."""
+    """A job with its template, and where each of its settings stands. Not to be run before ``faults`` is empty."""
 
     bound: BoundJob
     at: CheckedFile
+    form_faults: tuple[Fault, ...] = ()
 
     def faults(self) -> list[Fault]:
-        """Every fault that the files alone can show."""
+        """Every fault that the files alone can show, in the order of the file."""
         source = registry.object_spec(self.bound.template.source)
         target = registry.object_spec(self.bound.template.target)
-        return check_job(self.bound, source, target, self.at)
+        return all_faults(self.form_faults, check_job(self.bound, source, target, self.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,25 @@ class JobLibrary:
         ]
 
     def load(self, path: Path) -> JobFile:
-        """One job file with its template. Raises :class:`JobFileError` with every fault of form."""
+        """One job file with its template, as far as it can be understood; its ``faults`` tell the rest.
+
+        Raises :class:`JobFileError` when nothing more can be said of it: no YAML, no type, an unknown type.
+        """
         shown = _shown(path)
-        job, lines = parse_job(path.read_text("utf-8"), shown)
-        faults = self._identity_faults(job, path, lines)
+        reading = read_job(path.read_text("utf-8"), shown)
+        if reading.job is None:
+            raise JobFileError(reading.faults)
+        job, lines = reading.job, reading.lines
+        faults = reading.faults
+        if all(fault.field != "id" for fault in faults):
+            faults = (*faults, *self._identity_faults(job, path, lines))
         template_path = self.mappings_dir / f"{job.type}.yaml"
         if not template_path.is_file():
             raise JobFileError([*faults, self._unknown_type(job, shown, lines)])
         template, template_lines = _parsed_template(template_path.read_text("utf-8"), _shown(template_path))
-        if faults:
-            raise JobFileError(faults)
         own = job.mapping is not None and job.mapping.fields is not None
         at = CheckedFile(shown, lines, _shown(template_path), template_lines, own)
-        return JobFile(bind(job, template), at)
+        return JobFile(bind(job, template), at, faults)
 
     def bound(self, job_id: str) -> BoundJob:
         """A job that passed every offline check. Raises :class:`JobFileError` with every fault."""

@@ -77,6 +77,16 @@ class Staging:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group).to_pandas()
 
+    def find(self, job_id: str, run_id: str, name: str) -> FrameRef | None:
+        """What a run staged under this name, as it is now; None when it is not, or no longer, there."""
+        path = f"{_folder(job_id, run_id)}/{name}.parquet"
+        try:
+            content = self._get(path)
+        except OSError:
+            return None
+        rows = pq.ParquetFile(io.BytesIO(content)).metadata.num_rows
+        return FrameRef(path, rows, hashlib.sha256(content).hexdigest())
+
     def _put(self, path: str, content: bytes) -> None:
         local = self._local(path)
         if local is None:

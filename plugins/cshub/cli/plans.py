@@ -122,6 +122,9 @@ def plan(
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Show every row, not the first 20 that matter.")] = False,
     show: Annotated[str | None, typer.Option(metavar="PLAN", help="Show a plan that was made before.")] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Show the plan of this run, for example one that waits.")
+    ] = None,
     show_personal: ShowPersonal = False,
     as_json: Json = False,
 ) -> None:
@@ -132,7 +135,7 @@ def plan(
     from cshub.cli.asking import asked_of
     from cshub.cli.csv_text import STDOUT, write_csv
     from cshub.cli.plan_rows import CSV_HEADER, csv_rows, sorted_rows
-    from cshub.cli.planning import kept_plan, make_plan, mask_of, new_run_id, noted_run, reopened
+    from cshub.cli.planning import kept_plan, make_plan, mask_of, new_run_id, noted_run, plan_of_run, reopened
     from cshub.cli.progress import spinner
     from cshub.core.records import RunKind
 
@@ -146,7 +149,10 @@ def plan(
         job = _job_of(show)
     assert job is not None
     with spinner(screen) as told, noted_run(job, new_run_id(job, "plan", now), RunKind.DRY, on_progress=told) as run:
-        made = reopened(run, kept_plan(run.ledger, show)) if show else make_plan(run, asked)
+        if show is not None:
+            made = reopened(run, kept_plan(run.ledger, show))
+        else:
+            made = plan_of_run(run, run_id) if run_id is not None else make_plan(run, asked)
         mask = mask_of(run.bound, show_personal=show_personal)
     if csv is not None:
         count = write_csv(csv, CSV_HEADER, csv_rows(sorted_rows(made.rows), mask))
@@ -265,7 +271,7 @@ def _show_plan(screen: Screen, made: MadePlan, mask: Mask, *, show_all: bool) ->
 
     from cshub.cli.plan_rows import counts_grid, forecast_line, row_block, sorted_rows, worth_showing
 
-    screen.show(Text.assemble("Plan ", (made.plan_id, "bold")), f"{made.window.as_text()}, nothing was sent", "")
+    screen.show(Text.assemble("Plan ", (made.plan_id or made.run_id, "bold")), made.window.as_text(), "")
     screen.show(counts_grid(made.counts.as_dict(), made.counts.skipped), "")
     rows = sorted_rows(made.rows)
     listed = rows if show_all else worth_showing(rows)[:SHOWN_ROWS]
@@ -284,8 +290,8 @@ def _show_plan(screen: Screen, made: MadePlan, mask: Mask, *, show_all: bool) ->
     screen.show(forecast_line(made.forecast.calls, made.forecast.seconds))
     if made.applied_at is not None:
         screen.show(f"It was applied by {made.applied_run_id}.")
-    elif made.counts.writes:
-        screen.show(f"Apply it with: cshub apply {made.plan_id}")
+    elif made.counts.writes and made.plan_id is not None:
+        screen.show(f"Nothing was sent. Apply it with: cshub apply {made.plan_id}")
 
 
 def _plan_document(made: MadePlan, mask: Mask) -> dict[str, Any]:

@@ -185,6 +185,19 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int =
     return Padding(table, (0, 0, 0, indent)) if indent else table
 
 
+def facts(rows: Sequence[tuple[str, Any]]) -> RenderableType:
+    """Names and values, without lines."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value if isinstance(value, Text) else Text(shown(value)))
+    return table
+
+
 def shown(value: Any, limit: int = 120) -> str:
     """A value as it stands in a table: one line, at most ``limit`` characters, a dash for no value."""
     if value is None:

@@ -1,0 +1,117 @@
+"""Where a job stands: its last run, what waits, how far was read, when it runs next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from cshub.core.errors import JobFileError
+from cshub.core.jobs import BoundJob
+from cshub.core.records import RETRIED_STATES
+from cshub.ledger import Ledger, RunRow
+from cshub.library import JobLibrary
+from cshub.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """``links`` and ``waiting``: state → number of records. ``next_at`` is None without a schedule, or switched off."""
+
+    job_id: str
+    name: str
+    enabled: bool
+    schedule: str
+    faults: int
+    last: RunRow | None
+    watermark: datetime | None
+    next_at: datetime | None
+    open_intents: int = 0
+    links: Mapping[str, int] = field(default_factory=dict)
+    waiting: Mapping[str, int] = field(default_factory=dict)
+
+
+def status_of(job_id: str, library: JobLibrary, ledger: Ledger) -> JobStatus:
+    """A job whose files have faults is told too, with what the ledger knows."""
+    zone, now = Settings.from_environment().timezone, datetime.now(UTC)
+    faults = 0
+    bound: BoundJob | None = None
+    try:
+        bound = library.bound(job_id)
+    except JobFileError as error:
+        faults = len(error.faults)
+    last = next(iter(ledger.runs(job_id, limit=1)), None)
+    pair = last.pair_id if last is not None else ledger.pair_id(bound.pair_name) if bound else None
+    links = ledger.count_links(pair) if pair is not None else {}
+    return JobStatus(
+        job_id=job_id,
+        name=bound.job.name if bound else "",
+        enabled=bound.job.enabled if bound else False,
+        schedule=_schedule(bound, zone),
+        faults=faults,
+        last=last,
+        watermark=ledger.watermark(job_id),
+        next_at=next_run(bound, now, zone) if bound else None,
+        open_intents=len(ledger.open_intents(pair)) if pair is not None else 0,
+        links={state.value: count for state, count in links.items()},
+        waiting={state.value: links[state] for state in RETRIED_STATES if links.get(state)},
+    )
+
+
+def next_run(bound: BoundJob, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The next time of the schedule after ``now``, in ``zone``; None when the job runs by hand or is switched off."""
+    cron = bound.schedule.as_cron()
+    if cron is None or not bound.job.enabled:
+        return None
+    found: datetime = croniter(cron, now.astimezone(zone)).get_next(datetime)
+    return found
+
+
+def status_document(item: JobStatus) -> dict[str, Any]:
+    return {
+        "job": item.job_id,
+        "name": item.name,
+        "enabled": item.enabled,
+        "schedule": item.schedule,
+        "faults": item.faults,
+        "watermark": item.watermark,
+        "next_run_at": item.next_at,
+        "links": dict(item.links),
+        "waiting": dict(item.waiting),
+        "open_intents": item.open_intents,
+        "last_run": run_document(item.last) if item.last is not None else None,
+    }
+
+
+def short_run(row: RunRow) -> str:
+    """The run's id without the job's name in front, as Airflow shows it."""
+    return row.run_id.removeprefix(f"{row.job_id}:")
+
+
+def run_document(row: RunRow) -> dict[str, Any]:
+    window = row.window
+    return {
+        "run_id": row.run_id,
+        "kind": row.kind.value,
+        "outcome": row.outcome.value,
+        "window": {"start": window.start.isoformat(), "end": window.end.isoformat()} if window else None,
+        "opened_at": row.opened_at,
+        "closed_at": row.closed_at,
+        "attempt": row.attempt,
+        "statistics": row.statistics.as_dict() if row.statistics is not None else None,
+        "progress": dict(row.progress),
+        "error": row.error,
+    }
+
+
+def _schedule(bound: BoundJob | None, zone: ZoneInfo) -> str:
+    if bound is None:
+        return "unknown"
+    cron = bound.schedule.as_cron()
+    if not bound.job.enabled:
+        return "switched off"
+    return f"{bound.schedule.kind.value} ({cron}, {zone})" if cron else "by hand"

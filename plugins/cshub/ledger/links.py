@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 from sqlalchemy.exc import IntegrityError
 
 from cshub.core.errors import LinkMoved
@@ -16,6 +16,7 @@ from cshub.ledger.shapes import Shape, ShapeBook, pack, pack_target, unpack, unp
 from cshub.ledger.statements import among, insert_into
 from cshub.ledger.tables import WAITING, link, run
 
+_READ_ROWS = 1_000
 _KEYS = ("pair_id", "source_key")
 _WANTED = select(
     link.c.pair_id,
@@ -58,8 +59,7 @@ class LinkBook:
         if seen_since is not None:
             here = and_(here, link.c.first_seen_at >= seen_since)
         with self._database.reading() as connection:
-            rows = connection.execute(_WANTED.where(here).order_by(link.c.source_key)).all()
-        return self._unpacked(rows)
+            return list(self._found(connection, _WANTED.where(here).order_by(link.c.source_key)))
 
     def count(self, pair_id: int) -> dict[LinkState, int]:
         counted = select(link.c.state, func.count()).where(link.c.pair_id == pair_id).group_by(link.c.state)
@@ -76,11 +76,11 @@ class LinkBook:
         for part in chunks(keys):
             with self._database.reading() as connection:
                 here = and_(link.c.pair_id == pair_id, among(connection, column, part))
-                rows = connection.execute(_WANTED.where(here)).all()
-            yield from self._unpacked(rows)
+                yield from self._found(connection, _WANTED.where(here))
 
-    def _unpacked(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Link]:
-        return _links(rows, self._shapes.shapes({row.shape_id for row in rows}))
+    def _found(self, connection: Connection, wanted: Select[*tuple[Any, ...]]) -> Iterator[Link]:
+        for rows in connection.execute(wanted).partitions(_READ_ROWS):
+            yield from _links(rows, self._shapes.shapes(connection, {row.shape_id for row in rows}))
 
 
 def store(connection: Connection, rows: Sequence[dict[str, Any]], run_number: int) -> None:
@@ -166,31 +166,27 @@ def _packed(item: Link, shape: Shape, shape_id: int) -> dict[str, Any]:
     }
 
 
-def _links(rows: Iterable[Row[*tuple[Any, ...]]], shapes: Mapping[int, Shape]) -> list[Link]:
-    found: list[Link] = []
+def _links(rows: Iterable[Row[*tuple[Any, ...]]], shapes: Mapping[int, Shape]) -> Iterator[Link]:
     for row in rows:
         pair_id, key, state, version, shape_id, target, account, extra, base, target_base = row[:10]
         source_at, target_at, first_seen_at, created_at, written_at, run_id = row[10:]
         shape = shapes[shape_id]
         source_base = unpack(base, shape.source)
-        found.append(
-            Link(
-                pair_id=pair_id,
-                source_key=key,
-                state=state,
-                version=version,
-                target_key=target,
-                target_account_id=account,
-                target_extra=dict(zip(shape.extra, extra, strict=True)) if extra else {},
-                source_base=source_base,
-                target_base=unpack_target(target_base, shape, source_base),
-                mapping_version=shape.mapping_version,
-                source_modified_at=source_at,
-                target_modified_at=target_at,
-                first_seen_at=first_seen_at,
-                created_at=created_at,
-                written_at=written_at,
-                run_id=run_id,
-            )
+        yield Link(
+            pair_id=pair_id,
+            source_key=key,
+            state=state,
+            version=version,
+            target_key=target,
+            target_account_id=account,
+            target_extra=dict(zip(shape.extra, extra, strict=True)) if extra else {},
+            source_base=source_base,
+            target_base=unpack_target(target_base, shape, source_base),
+            mapping_version=shape.mapping_version,
+            source_modified_at=source_at,
+            target_modified_at=target_at,
+            first_seen_at=first_seen_at,
+            created_at=created_at,
+            written_at=written_at,
+            run_id=run_id,
         )
-    return found

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, select
 
 from cshub.core.records import Link
 from cshub.ledger.columns import encode_json
 from cshub.ledger.database import Database
+from cshub.ledger.statements import insert_new
 from cshub.ledger.tables import shape as table
 
 _HEX, _TEXT = b"\x00", b"\x01"
@@ -64,22 +64,18 @@ class ShapeBook:
             self._learn(unknown)
         return self._numbers
 
-    def shapes(self, numbers: Collection[int]) -> Mapping[int, Shape]:
-        """The shape of each of these numbers."""
-        unknown = [number for number in set(numbers) if number not in self._shapes]
+    def shapes(self, connection: Connection, numbers: Collection[int]) -> Mapping[int, Shape]:
+        """The shape of each of these numbers, read on a connection that has not written."""
+        unknown = [number for number in numbers if number not in self._shapes]
         if unknown:
-            with self._database.reading() as connection:
-                for row in connection.execute(select(table.c.id, table.c.content).where(table.c.id.in_(unknown))):
-                    self._keep(row.id, row.content)
+            for row in connection.execute(select(table.c.id, table.c.content).where(table.c.id.in_(unknown))):
+                self._keep(row.id, row.content)
         return self._shapes
 
     def _learn(self, unknown: Mapping[Shape, str]) -> None:
-        insert = (postgresql if self._database.is_postgresql else sqlite).insert
         with self._database.writing() as connection:
             for shape, digest in sorted(unknown.items(), key=lambda item: item[1]):
-                connection.execute(
-                    insert(table).values(digest=digest, content=shape.content()).on_conflict_do_nothing()
-                )
+                connection.execute(insert_new(connection, table).values(digest=digest, content=shape.content()))
             found = connection.execute(
                 select(table.c.id, table.c.content).where(table.c.digest.in_(list(unknown.values())))
             ).all()

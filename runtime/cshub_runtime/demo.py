@@ -35,7 +35,15 @@ RUN_LIMIT_S = 600.0
 READ_LIMIT_S = 90.0
 SCHEDULE_LIMIT_S = 15.0
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-FAILURES = (RuntimeFailure, SandboxFailure, PostgresUnavailable, NoFreePort, RestError, requests.RequestException)
+FAILURES = (
+    LookupError,
+    RuntimeFailure,
+    SandboxFailure,
+    PostgresUnavailable,
+    NoFreePort,
+    RestError,
+    requests.RequestException,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from cshub.core.jobfile import parse_yaml
 from cshub.core.reference import job_schema, job_tables, mapping_schema, transforms_table

@@ -6,8 +6,9 @@ import re
 import subprocess
 import sys
 
-from cshub.settings import PROJECT
 from ruamel.yaml import YAML
+
+from cshub.settings import PROJECT
 
 COMPOSE = PROJECT / "docker-compose.yaml"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,9 +33,9 @@ from cshub.staging import FrameRef
 
 @dataclass(frozen=True, slots=True)
 class MadePlan:
-    """A plan that was kept under ``plan_id``. ``excesses``: operation, planned, limit of what passes the guard."""
+    """A plan, kept under ``plan_id`` unless it is that of a run. ``excesses``: operation, planned, limit of what passes the guard."""
 
-    plan_id: str
+    plan_id: str | None
     job_id: str
     run_id: str
     window: Window
@@ -104,7 +104,6 @@ def make_plan(run: Run, asked: Asked) -> MadePlan:
     numbers = mapped.statistics + RunStatistics(warnings=planned.warnings, api_calls=run.api_calls())
     plan_id = keep_plan(run, planned, rejects=mapped.rejects, statistics=numbers, window=read.window)
     run.ledger.close_run(run.run_id, RunOutcome.PLANNED, numbers, now=run.clock.now())
-    passed = excesses(planned.counts, run.bound.job.guard, linked=planned.linked)
     return MadePlan(
         plan_id=plan_id,
         job_id=run.bound.id,
@@ -115,7 +114,7 @@ def make_plan(run: Run, asked: Asked) -> MadePlan:
         counts=planned.counts,
         statistics=numbers,
         forecast=run.forecast(planned.counts.writes),
-        excesses=[{"operation": item.operation.value, "planned": item.planned, "limit": item.limit} for item in passed],
+        excesses=_passed(planned.counts, run.bound, planned.linked),
         created_at=run.clock.now(),
     )
 
@@ -124,27 +123,59 @@ def reopened(run: Run, plan: KeptPlan) -> MadePlan:
     """A kept plan with its rows, as it was shown when it was made."""
     if plan.window is None:
         raise StateError(f"The plan {plan.plan_id} has no window: make a new one with `cshub plan {plan.job_id}`.")
-    rows = list(staged_plan(run, FrameRef.from_dict(plan.reference["plan"])))
+    made = _from_staging(
+        run,
+        FrameRef.from_dict(plan.reference["plan"]),
+        FrameRef.from_dict(plan.reference["rejects"]),
+        run_id=plan.run_id,
+        window=plan.window,
+        statistics=RunStatistics.from_dict(plan.reference["statistics"]),
+        created_at=plan.created_at,
+    )
+    return replace(made, plan_id=plan.plan_id, applied_at=plan.applied_at, applied_run_id=plan.applied_run_id)
+
+
+def plan_of_run(run: Run, run_id: str) -> MadePlan:
+    """What a run planned, from what it staged. Raises :class:`StateError` when that is not there."""
+    job_id = run.bound.id
+    full_id = run_id if run_id.startswith(f"{job_id}:") else f"{job_id}:{run_id}"
+    row = run.ledger.run(full_id)
+    plan = run.staging.find(job_id, full_id, "plan")
+    rejects = run.staging.find(job_id, full_id, "rejected")
+    if row is None or row.window is None or plan is None or rejects is None:
+        raise StateError(f"There is no plan of a run {run_id}. `cshub history {job_id}` lists the runs.")
+    numbers = row.statistics or RunStatistics()
+    return _from_staging(
+        run, plan, rejects, run_id=full_id, window=row.window, statistics=numbers, created_at=row.opened_at
+    )
+
+
+def _from_staging(
+    run: Run,
+    plan: FrameRef,
+    rejects: FrameRef,
+    *,
+    run_id: str,
+    window: Window,
+    statistics: RunStatistics,
+    created_at: datetime,
+) -> MadePlan:
+    rows = list(staged_plan(run, plan))
     counts = count_plan(rows)
     pair = run.ledger.pair_id(run.bound.pair_name)
     linked = sum(run.ledger.count_links(pair).values()) if pair is not None else 0
     return MadePlan(
-        plan_id=plan.plan_id,
-        job_id=plan.job_id,
-        run_id=plan.run_id,
-        window=plan.window,
+        plan_id=None,
+        job_id=run.bound.id,
+        run_id=run_id,
+        window=window,
         rows=rows,
-        rejects=staged_rejects(run, FrameRef.from_dict(plan.reference["rejects"])),
+        rejects=staged_rejects(run, rejects),
         counts=counts,
-        statistics=RunStatistics.from_dict(plan.reference["statistics"]),
+        statistics=statistics,
         forecast=run.forecast(counts.writes),
-        excesses=[
-            {"operation": item.operation.value, "planned": item.planned, "limit": item.limit}
-            for item in excesses(counts, run.bound.job.guard, linked=linked)
-        ],
-        created_at=plan.created_at,
-        applied_at=plan.applied_at,
-        applied_run_id=plan.applied_run_id,
+        excesses=_passed(counts, run.bound, linked),
+        created_at=created_at,
     )
 
 
@@ -193,6 +224,13 @@ def mask_of(bound: BoundJob, *, show_personal: bool) -> Mask:
         return Mask()
     target = registry.object_spec(bound.template.target)
     return Mask(compile_mapping(bound, target, version="mask").personal)
+
+
+def _passed(counts: PlanCounts, bound: BoundJob, linked: int) -> list[dict[str, Any]]:
+    return [
+        {"operation": item.operation.value, "planned": item.planned, "limit": item.limit}
+        for item in excesses(counts, bound.job.guard, linked=linked)
+    ]
 
 
 def _fields(run: Run, record: SourceRecord, row: PlanRow | None, attributes: Any, reference: str | None) -> list[Field]:

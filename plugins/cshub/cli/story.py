@@ -65,8 +65,8 @@ def story_of(job_id: str, key: str, *, show_personal: bool) -> Story:
         unchanged = _unchanged(ledger, Staging(settings.staging_url), job_id, source_key)
     if link is None and not decisions and not rejects and not unchanged:
         raise StateError(
-            f"{job_id} has never seen a record {key}. Was it in a window that was read? `cshub history {job_id}` tells the "
-            f"runs; `cshub preview {job_id} --from … --to …` looks into any window."
+            f"{job_id} has never seen a record {key}. Was it in a window that was read? `cshub history {job_id}` tells "
+            f"the runs, and `cshub preview {job_id} --from … --to …` looks into any window."
         )
     mask = mask_of(bound, show_personal=show_personal)
     return Story(job_id, source_key, link, decisions, rejects, unchanged, mask)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
+from typing import Any
 
+from cshub.core.errors import RequestRefused
 from cshub.core.ids import is_salesforce_id, to_18
 from cshub.systems.totango.catalog import AccountKey, AccountMatch
 from cshub.systems.totango.client import TotangoClient
-from cshub.systems.totango.record_search import any_of, attribute_field, attribute_in, identifier_in
+from cshub.systems.totango.record_search import (
+    any_of,
+    attribute_contains,
+    attribute_field,
+    attribute_in,
+    identifier_in,
+)
+
+log = logging.getLogger(__name__)
 
 _BATCH = 200  # values in one search term; keeps a query below 16 KB
+_CONTAINED = 50  # terms of one query, a value each
 
 
 class AccountFinder:
@@ -105,17 +117,32 @@ class PeopleFinder:
         return {**by_email, **{member.id.lower(): member.id for member in members}}
 
     def _contacts(self, emails: Iterable[str]) -> dict[tuple[str, str], str]:
-        """(account id, e-mail in lower case) → user id. Asked for as given and in lower case: the search minds case."""
+        """(account id, e-mail in lower case) → user id.
+
+        Asked for as given and in lower case, because the search minds case; those unknown so are looked for once more
+        by an operator that does not. A service that refuses the operator leaves them unknown.
+        """
         spellings = {spelling for email in emails for spelling in (email, email.lower())}
         contacts: dict[tuple[str, str], str] = {}
         for batch in _batches(spellings):
-            term = any_of(attribute_in("Email", batch), identifier_in(batch))
-            for hits in self._client.search_users([term], fields=[attribute_field("Email")]):
-                for hit in hits:
-                    email = str(hit.selected[0] or "") if hit.selected else ""
-                    for name in (hit.id, email):
-                        if hit.account_id and name:
-                            contacts[hit.account_id, name.strip().lower()] = hit.id
+            contacts.update(self._found(any_of(attribute_in("Email", batch), identifier_in(batch))))
+        known = {name for _, name in contacts}
+        for batch in _batches({email.lower() for email in emails} - known, _CONTAINED):
+            try:
+                contacts.update(self._found(any_of(*(attribute_contains("Email", email) for email in batch))))
+            except RequestRefused as error:
+                log.info("%s: contacts cannot be looked for without regard to case: %s", self._client.http.label, error)
+                break
+        return contacts
+
+    def _found(self, term: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+        contacts: dict[tuple[str, str], str] = {}
+        for hits in self._client.search_users([term], fields=[attribute_field("Email")]):
+            for hit in hits:
+                email = str(hit.selected[0] or "") if hit.selected else ""
+                for name in (hit.id, email):
+                    if hit.account_id and name:
+                        contacts[hit.account_id, name.strip().lower()] = hit.id
         return contacts
 
 
@@ -134,7 +161,7 @@ def _foreign_key(reference: str) -> str:
     return to_18(text) if is_salesforce_id(text) else text
 
 
-def _batches(values: AbstractSet[str]) -> Iterator[Sequence[str]]:
+def _batches(values: AbstractSet[str], size: int = _BATCH) -> Iterator[Sequence[str]]:
     ordered = sorted(values)
-    for at in range(0, len(ordered), _BATCH):
-        yield ordered[at : at + _BATCH]
+    for at in range(0, len(ordered), size):
+        yield ordered[at : at + size]

@@ -42,6 +42,11 @@ def attribute_in(name: str, values: Sequence[str]) -> dict[str, Any]:
     return {"type": "string_attribute", "attribute": name, "in_list": list(values)}
 
 
+def attribute_contains(name: str, part: str) -> dict[str, Any]:
+    """Search term: attribute ``name`` contains ``part``, whatever its case."""
+    return {"type": "string_attribute", "attribute": name, "contains": part}
+
+
 def identifier_in(values: Sequence[str]) -> dict[str, Any]:
     """Search term: the record's id is one of ``values``."""
     return {"type": "string", "term": "identifier", "in_list": list(values)}

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from ledger_cast import JOB, MINUTE, NOW, at_work, entry_of, link_of, open_run, parked, reject_of
-
 from cshub.core.records import Change, LinkState, Outcome
 from cshub.ledger import Fence, Ledger
+from tests.ledger.cast import JOB, MINUTE, NOW, at_work, entry_of, link_of, open_run, parked, reject_of
 
 
 def takes_over(ledger: Ledger, run_id: str) -> Fence:

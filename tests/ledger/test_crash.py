@@ -7,19 +7,20 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import ledger_crash
 import pytest
-from ledger_crash import KEYS, held_by
 
 from cshub.core.records import LinkState
 from cshub.ledger import Ledger
+from tests.ledger.dying_run import KEYS, held_by
 
 
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[Callable[[str, str, Path, int | None], int]]:
     """Does a run in a process of its own; the exit status."""
-    command = [sys.executable, ledger_crash.__file__]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "tests.ledger.dying_run"]
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin is not None and process.stdout is not None
         orders, answers = process.stdin, process.stdout
 

@@ -14,11 +14,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from ledger_cast import MINUTE, NOW, begin, entry_of, link_of, open_run, parked
 
 from cshub.core.errors import FencedOut, HubError, LinkMoved, StateError
 from cshub.core.records import Intent, Link, Operation, Outcome
 from cshub.ledger import Fence, Ledger
+from tests.ledger.cast import MINUTE, NOW, begin, entry_of, link_of, open_run, parked
 
 KEYS = ("a", "b", "c")
 NUMBERS = count(1)

@@ -5,16 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta, timezone
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_cast import MINUTE, NOW, at_work, entry_of, link_of, open_run, parked
 
 from cshub.core.errors import LinkMoved, StateError
 from cshub.core.records import Link, LinkState, Outcome
 from cshub.ledger import Fence, Ledger
 from cshub.ledger.shapes import Shape, pack, pack_target, unpack, unpack_target
+from tests.ledger.cast import MINUTE, NOW, at_work, entry_of, link_of, open_run, parked
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=12)
 BASES = st.dictionaries(TEXTS, TEXTS | st.integers(0, 2**64 - 1).map("{:016x}".format), max_size=6)
@@ -39,7 +40,7 @@ def record(ledger: Ledger, fence: Fence, links: list[Link], run_id: str = "run-1
         {"target_key": None, "state": LinkState.PARKED, "source_modified_at": None, "written_at": None},
     ],
 )
-def test_a_link_comes_back_as_it_was_given(ledger: Ledger, change: dict[str, object]) -> None:
+def test_a_link_comes_back_as_it_was_given(ledger: Ledger, change: dict[str, Any]) -> None:
     pair_id, fence = at_work(ledger)
     given_link = link_of(pair_id, **change)
     record(ledger, fence, [given_link])

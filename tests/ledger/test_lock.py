@@ -4,13 +4,13 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from ledger_cast import JOB, MINUTE, NOW, at_work, begin, entry_of, link_of, open_run, parked
 
 from cshub.core.errors import FencedOut, LinkMoved, LockHeld
 from cshub.core.records import Outcome
 from cshub.ledger import Fence, Ledger
 from cshub.ledger import lock as rows
 from cshub.ledger.links import LinkBook, store
+from tests.ledger.cast import JOB, MINUTE, NOW, at_work, begin, entry_of, link_of, open_run, parked
 
 
 def acquire(ledger: Ledger, run_id: str, now: object = NOW) -> Fence:

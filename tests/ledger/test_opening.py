@@ -10,12 +10,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from ledger_cast import NOW, SOURCE, TARGET, pair_of
 from sqlalchemy import event, text
 
 from cshub.core.errors import IdentityChanged, ServiceUnavailable, SpecError, StateError
 from cshub.ledger import Ledger, ledger_url, migrations
 from cshub.ledger.tables import metadata
+from tests.ledger.cast import NOW, SOURCE, TARGET, pair_of
 
 OPEN_AND_BIND = """
 import sys

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from ledger_cast import JOB, MINUTE, NOW, WINDOW, pair_of
 
 from cshub.core.errors import StateError
 from cshub.ledger import Ledger, PlanRow
+from tests.ledger.cast import JOB, MINUTE, NOW, WINDOW, pair_of
 
 
 def save(ledger: Ledger, plan_id: str = "plan-1", *, run_id: str = "run-1", minutes: int = 0) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from ledger_cast import JOB, MINUTE, NOW, WINDOW, open_run, pair_of
 
 from cshub.core.errors import StateError
 from cshub.core.records import RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.ledger import Ledger
+from tests.ledger.cast import JOB, MINUTE, NOW, WINDOW, open_run, pair_of
 
 NUMBERS = RunStatistics(read=3, mapped=2, rejected=1, created=1, skipped={"private": 1}, api_calls={"totango": 4})
 
@@ -52,11 +54,12 @@ def test_two_jobs_may_not_share_a_run_id(ledger: Ledger) -> None:
 
 
 def test_an_unknown_run_cannot_be_changed(ledger: Ledger) -> None:
-    for change in (
+    changes: list[Callable[[], None]] = [
         lambda: ledger.progress("none", {}, NOW),
         lambda: ledger.save_statistics("none", NUMBERS, NOW),
         lambda: ledger.close_run("none", RunOutcome.GREEN, NUMBERS, now=NOW),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(StateError, match="knows no run 'none'"):
             change()
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ledger_cast import JOB, MINUTE, NOW, at_work, begin, entry_of, link_of, open_run, parked, reject_of
 
 from cshub.core.errors import LinkMoved, StateError
 from cshub.core.records import LinkState, Operation, Outcome
 from cshub.ledger import Ledger
+from tests.ledger.cast import JOB, MINUTE, NOW, at_work, begin, entry_of, link_of, open_run, parked, reject_of
 
 
 def test_an_intent_is_open_from_its_commit_until_it_is_confirmed(ledger: Ledger) -> None:

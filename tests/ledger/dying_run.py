@@ -14,11 +14,11 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from ledger_cast import MINUTE, NOW, begin, entry_of, link_of, open_run
 from sqlalchemy import event
 
 from cshub.core.records import Outcome
 from cshub.ledger import Ledger
+from tests.ledger.cast import MINUTE, NOW, begin, entry_of, link_of, open_run
 
 KEYS = ("a", "b")
 

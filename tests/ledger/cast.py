@@ -56,9 +56,8 @@ def link_of(pair_id: int, key: str = "m1", **more: Any) -> Link:
 
 
 def parked(pair_id: int, key: str, **more: Any) -> Link:
-    return Link(
-        pair_id=pair_id, source_key=key, version=0, **({"state": LinkState.PARKED, "first_seen_at": NOW} | more)
-    )
+    values: dict[str, Any] = {"state": LinkState.PARKED, "first_seen_at": NOW}
+    return Link(pair_id=pair_id, source_key=key, version=0, **(values | more))
 
 
 def entry_of(key: str = "m1", outcome: Outcome = Outcome.CREATED, **more: Any) -> DecisionEntry:

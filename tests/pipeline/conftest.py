@@ -27,3 +27,9 @@ def make_lab(tmp_path: Path) -> Iterator[Maker]:
 @pytest.fixture
 def lab(make_lab: Maker) -> Lab:
     return make_lab()
+
+
+@pytest.fixture
+def quiet(make_lab: Maker) -> Lab:
+    """A lab whose world holds accounts and people, and no meeting yet."""
+    return make_lab(meetings=0, cases=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import orjson
 import requests
 import urllib3
 from requests.adapters import BaseAdapter
@@ -232,6 +233,7 @@ class Lab:
         size = WorldSize(seed=seed, accounts=accounts, meetings=meetings, cases=cases)
         sandbox = Sandbox(size=size, now=now)
         sandbox.clock.freeze(True)
+        sandbox.clock.set(now)
         sandbox.service("totango").switches.rate_limit = 1_000_000
         fuse = Fuse()
         ledger = Ledger(FusedDatabase(ledger_url or f"sqlite:///{folder / 'ledger.db'}", fuse))
@@ -301,6 +303,13 @@ class Lab:
     def written(self) -> list[Any]:
         """Writing calls Totango received so far."""
         return [entry for entry in self.sandbox.log.entries if entry.service == "totango" and entry.write]
+
+    def post_to_totango(self, path: str, body: Mapping[str, Any]) -> Any:
+        """A call that another program sends with the same token."""
+        headers = {"app-token": self._token("totango"), "content-type": "application/json"}
+        reply = call(self.sandbox.gates["totango"], Request("POST", path, (), headers, orjson.dumps(body)))
+        assert reply.status == 200, reply.body
+        return orjson.loads(reply.body)
 
     def fault(self, kind: str, **conditions: Any) -> None:
         """A scripted fault from now on."""

@@ -59,11 +59,12 @@ def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
     """One plan row per mapped record, in the same order."""
     rules = run.plan_rules()
     links = run.ledger.links(run.pair_id, [record.source_key for record in records])
-    desired = _look_up(run, records, links)
+    drafts = _with_accounts(run, records, links)
     targets = _Targets(run, rules, links)
-    targets.read_around(desired)
-    targets.read_released(desired)
-    targets.prove(desired)
+    targets.read_around(drafts)
+    targets.read_released(drafts)
+    targets.prove(drafts)
+    desired = _with_people(run, drafts, {draft.source_key: targets.home(draft) for draft in drafts})
     return [decide(item, links.get(item.source_key), targets.view(item.source_key), rules) for item in desired]
 
 
@@ -82,13 +83,11 @@ def _batches(items: Sequence[ItemT], size: int) -> Iterator[Sequence[ItemT]]:
         yield items[start : start + size]
 
 
-def _look_up(run: Run, records: Sequence[MappedRecord], links: Mapping[str, Link]) -> list[Desired]:
+def _with_accounts(run: Run, records: Sequence[MappedRecord], links: Mapping[str, Link]) -> list[Desired]:
     live = [record for record in records if record.skip_reason is None]
     references = {record.account_reference for record in live if record.account_reference is not None}
     accounts = run.target.resolve_accounts(references) if references else {}
-    drafts = [_desired(record, links.get(record.source_key), accounts) for record in records]
-    names = [name for name, spec in run.mapping.attributes.items() if spec.role is Role.PEOPLE]
-    return _with_people(run, drafts, names) if names else drafts
+    return [_desired(record, links.get(record.source_key), accounts) for record in records]
 
 
 def _desired(record: MappedRecord, link: Link | None, accounts: Mapping[str, str]) -> Desired:
@@ -108,26 +107,32 @@ def _desired(record: MappedRecord, link: Link | None, accounts: Mapping[str, str
     )
 
 
-def _with_people(run: Run, drafts: Sequence[Desired], names: Sequence[str]) -> list[Desired]:
-    """E-mails of people become the target's user ids; those it does not know are left out and counted."""
+def _with_people(run: Run, drafts: Sequence[Desired], homes: Mapping[str, str | None]) -> list[Desired]:
+    """E-mails of people become the target's user ids; those it does not know are left out and counted.
+
+    ``homes``: source key → account whose contacts count, which is that of the target record where there is one.
+    """
+    names = [name for name, spec in run.mapping.attributes.items() if spec.role is Role.PEOPLE]
     wanted: dict[str, set[str]] = defaultdict(set)
     for draft in drafts:
-        if draft.account_id is not None:
-            for name in names:
-                wanted[draft.account_id].update(email.lower() for email in draft.values.get(name) or [])
+        home = homes[draft.source_key]
+        for name in names if home is not None else ():
+            wanted[str(home)].update(email.lower() for email in draft.values.get(name) or [])
     known = run.target.resolve_people(wanted) if any(wanted.values()) else {}
-    return [_known_people(draft, names, known) for draft in drafts]
+    return [_known_people(draft, homes[draft.source_key], names, known) for draft in drafts]
 
 
-def _known_people(draft: Desired, names: Sequence[str], known: Mapping[tuple[str, str], str]) -> Desired:
+def _known_people(
+    draft: Desired, home: str | None, names: Sequence[str], known: Mapping[tuple[str, str], str]
+) -> Desired:
     values, unmatched = dict(draft.values), 0
-    if draft.account_id is None:
+    if home is None:
         return draft
     for name in names:
         if values.get(name) is None:
             continue
         emails = sorted({email.lower() for email in values[name]})
-        found = [known[draft.account_id, email] for email in emails if (draft.account_id, email) in known]
+        found = [known[home, email] for email in emails if (home, email) in known]
         unmatched += len(emails) - len(found)
         values[name] = sorted(set(found))
     warnings = (*draft.warnings, *("participant_unmatched",) * unmatched)
@@ -194,6 +199,13 @@ class _Targets:
             if name and link is not None and link.target_key in unproven and item.values.get(name):
                 moment = parse_moment(item.values[name])
                 self._search(moment, moment)
+
+    def home(self, draft: Desired) -> str | None:
+        """The account a record's people belong to."""
+        view, link = self.view(draft.source_key), self.links.get(draft.source_key)
+        if view is not None and view.record is not None:
+            return view.record.account_id
+        return (link.target_account_id if link and link.target_key else None) or draft.account_id
 
     def view(self, source_key: str) -> TargetView | None:
         link = self.links.get(source_key)

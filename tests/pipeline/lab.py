@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -158,6 +160,10 @@ class Course:
     planned_at: datetime | None = None
     done: Done | None = None
 
+    def on(self, lab: Lab) -> Course:
+        """The same run in a fork of its lab."""
+        return replace(self, lab=lab, run=None)
+
     def go_on(self) -> Done:
         """Everything that is still to do. Raises what the step raises, and may be called again then."""
         self.plan()
@@ -239,6 +245,14 @@ class Lab:
         ledger = Ledger(FusedDatabase(ledger_url or f"sqlite:///{folder / 'ledger.db'}", fuse))
         ledger.upgrade()
         return cls(sandbox, ledger, folder, fuse)
+
+    def fork(self, folder: Path) -> Lab:
+        """The same state once more, on SQLite: what happens to one does not happen to the other."""
+        self.ledger.close()
+        shutil.copytree(self.folder, folder)
+        fuse = Fuse()
+        ledger = Ledger(FusedDatabase(f"sqlite:///{folder / 'ledger.db'}", fuse))
+        return replace(self, sandbox=deepcopy(self.sandbox), ledger=ledger, folder=folder, fuse=fuse)
 
     @property
     def clock(self) -> LabClock:

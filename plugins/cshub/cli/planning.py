@@ -33,7 +33,10 @@ from cshub.staging import FrameRef
 
 @dataclass(frozen=True, slots=True)
 class MadePlan:
-    """A plan, kept under ``plan_id`` unless it is that of a run. ``excesses``: operation, planned, limit of what passes the guard."""
+    """A plan, kept under ``plan_id`` unless it is that of a run.
+
+    ``excesses``: operation, planned, limit of what passes the guard.
+    """
 
     plan_id: str | None
     job_id: str

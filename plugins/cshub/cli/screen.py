@@ -83,14 +83,14 @@ class Screen:
         from rich.text import Text
 
         faults = list(error.faults) if isinstance(error, JobFileError) else []
-        if faults:
+        if len(faults) > 1:
             headline = f"{counted(len(faults), 'fault')} in the files; nothing was started."
         elif isinstance(error, HubError):
             headline = printable(str(error)) or type(error).__name__
         else:
             headline = f"Unexpected {type(error).__name__}: {printable(str(error))}. --debug shows where it happened."
         self.err.print(Text(f"✗ {headline}", style="bold red"), soft_wrap=True)
-        if faults and not self.as_json:
+        if len(faults) > 1 and not self.as_json:
             self.err.print(fault_table(faults))
         kind = type(error).__name__
         self.document({"error": {"kind": kind, "message": headline, "faults": [fault_document(it) for it in faults]}})

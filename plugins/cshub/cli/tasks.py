@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cshub.cli.catalogue import entry_id
 from cshub.cli.clients import Connection, TotangoUrl, totango_client
 from cshub.cli.options import Json, Yes, examples
 from cshub.cli.screen import begin, counted, grid, shown
@@ -27,6 +28,7 @@ Description = Annotated[str | None, typer.Option(help="Text.")]
 Due = Annotated[str | None, typer.Option(help="Due date, 2026-11-30.")]
 Priority = Annotated[str | None, typer.Option(help="high, normal or low.")]
 Assignee = Annotated[str | None, typer.Option(help="E-mail of a team member.")]
+Flow = Annotated[str | None, typer.Option(help="Flow, by name or id. Default of a new one: the tenant's.")]
 
 
 @app.command(name="list", epilog=examples("cshub totango tasks list --account ACME-17"))
@@ -68,6 +70,7 @@ def create(
     due: Due = None,
     priority: Priority = None,
     assignee: Assignee = None,
+    flow: Flow = None,
     yes: Yes = False,
     connection: Connection = None,
     url: TotangoUrl = None,
@@ -77,10 +80,12 @@ def create(
     from cshub.systems.totango.models import TaskFields
 
     screen = begin(as_json)
-    fields = TaskFields(title, description, due, _priority(priority), assignee=assignee)
-    screen.show(f"A task will be created in account {account}:", grid(("field", "value"), list(fields.body().items())))
-    screen.confirm("Create it?", yes=yes)
     with totango_client(connection, url) as client:
+        flow_id = _flow_id(client, flow)
+        fields = TaskFields(title, description, due, _priority(priority), assignee=assignee, activity_type_id=flow_id)
+        rows = list(fields.body().items())
+        screen.show(f"A task will be created in account {account}:", grid(("field", "value"), rows))
+        screen.confirm("Create it?", yes=yes)
         task_id = client.create_task(account, fields)
     screen.show(f"✓ Created: task {task_id} in account {account}")
     screen.document({"created": {"task_id": task_id, "account_id": account}, "sent": dict(fields.body())})
@@ -94,6 +99,7 @@ def update(
     due: Due = None,
     priority: Priority = None,
     assignee: Assignee = None,
+    flow: Flow = None,
     yes: Yes = False,
     connection: Connection = None,
     url: TotangoUrl = None,
@@ -103,12 +109,13 @@ def update(
     from cshub.systems.totango.models import TaskFields
 
     screen = begin(as_json)
-    fields = TaskFields(title, description, due, _priority(priority), assignee=assignee)
-    if not fields.body():
-        raise typer.BadParameter("nothing is to be changed: name at least one field, such as --due")
-    screen.show(f"Task {task_id} will be changed:", grid(("field", "value"), list(fields.body().items())))
-    screen.confirm("Change it?", yes=yes)
     with totango_client(connection, url) as client:
+        flow_id = _flow_id(client, flow) if flow is not None else None
+        fields = TaskFields(title, description, due, _priority(priority), assignee=assignee, activity_type_id=flow_id)
+        if not fields.body():
+            raise typer.BadParameter("nothing is to be changed: name at least one field, such as --due")
+        screen.show(f"Task {task_id} will be changed:", grid(("field", "value"), list(fields.body().items())))
+        screen.confirm("Change it?", yes=yes)
         client.update_task(task_id, fields)
     screen.show(f"✓ Updated: task {task_id}")
     screen.document({"updated": {"task_id": task_id}, "sent": dict(fields.body())})
@@ -149,6 +156,14 @@ def _act(task_id: int, verb: str, done: str, yes: bool, connection: str | None, 
         {"close": client.close_task, "reopen": client.reopen_task, "delete": client.delete_task}[verb](task_id)
     screen.show(f"✓ {done.capitalize()}: task {task_id}")
     screen.document({done: {"task_id": task_id}})
+
+
+def _flow_id(client: TotangoClient, name: str | None) -> str | None:
+    """The flow of this name, or the tenant's default one: Totango wants each task in a flow."""
+    flows = client.flows()
+    if name is not None:
+        return entry_id(name, "flow", flows)
+    return next((entry.id for entry in flows if entry.is_default), None)
 
 
 def _priority(name: str | None) -> int | None:

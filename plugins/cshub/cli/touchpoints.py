@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cshub.cli.catalogue import entry_id
 from cshub.cli.clients import Connection, TotangoUrl, totango_client
 from cshub.cli.options import Json, Since, Until, Yes, bounds_of, examples, moment_of
 from cshub.cli.screen import Screen, begin, counted, grid, shown
-from cshub.core.errors import NotFound, SpecError
+from cshub.core.errors import NotFound
 
 if TYPE_CHECKING:
     from cshub.systems.totango.client import TotangoClient
-    from cshub.systems.totango.models import CatalogueEntry, Touchpoint, TouchpointFields
+    from cshub.systems.totango.models import Touchpoint, TouchpointFields
 
 LOOK_BACK = timedelta(days=7)
 FAR_FUTURE_MS = 4_102_444_800_000  # 2100-01-01
@@ -199,11 +200,16 @@ def _fields(
         content=sys.stdin.read() if content == "-" else content,
         subject=subject,
         create_date_ms=to_ms(moment_of(date, _zone(), "--date")) if date else None,
-        touchpoint_type=_id_of(kind, "touchpoint type", client.touchpoint_types()) if kind else None,
-        touchpoint_tags=_ids_of(reason, client.touchpoint_reasons()) if reason else None,
-        activity_type_id=_id_of(flow, "flow", client.flows()) if flow else None,
+        touchpoint_type=entry_id(kind, "touchpoint type", client.touchpoint_types()) if kind else None,
+        touchpoint_tags=_reason_ids(client, reason) if reason else None,
+        activity_type_id=entry_id(flow, "flow", client.flows()) if flow else None,
         participants=list(participant) if participant else None,
     )
+
+
+def _reason_ids(client: TotangoClient, names: Sequence[str]) -> list[str]:
+    entries = client.touchpoint_reasons()
+    return [entry_id(name, "reason", entries) for name in names]
 
 
 def _laid_over(note: Touchpoint, asked: TouchpointFields) -> TouchpointFields:
@@ -254,18 +260,6 @@ def _announce(screen: Screen, headline: str, fields: TouchpointFields) -> None:
     if fields.create_date_ms is not None:
         body["create_date"] = f"{from_ms(fields.create_date_ms):%Y-%m-%d %H:%M} UTC"
     screen.show(headline, grid(("field", "value"), list(body.items())))
-
-
-def _ids_of(names: Sequence[str], entries: Sequence[CatalogueEntry]) -> list[str]:
-    return [_id_of(name, "reason", entries) for name in names]
-
-
-def _id_of(name: str, what: str, entries: Sequence[CatalogueEntry]) -> str:
-    for entry in entries:
-        if name == entry.id or name.casefold() == entry.name.casefold():
-            return entry.id
-    known = ", ".join(entry.name for entry in entries) or "none"
-    raise SpecError(f"Totango has no {what} {name!r}. There are: {known}.")
 
 
 def _moment(milliseconds: int, *, iso: bool = False) -> str:

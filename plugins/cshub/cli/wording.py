@@ -21,6 +21,7 @@ RULES: Mapping[str, str] = {
     "creation_not_allowed": "it would be new, and the job does not create records (allow_new_records is off)",
     "deleted_in_target": "it was deleted in the target, and is never made again",
     "source_not_readable": "the source did not give it when asked by id: deleted, private or hidden",
+    "target_not_readable": "the target did not show its record, nor proved it gone: it is looked at again next time",
     "moved_since_plan": "it changed after the plan was made, so the plan's row was left out",
 }
 STATES: Mapping[str, str] = {

@@ -1,0 +1,99 @@
+"""One simulated world on a fixed day, and a command line with a ledger, staging and Airflow home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cshub.cli.app import app
+from cshub_sandbox.testing import RunningSandbox, start_sandbox
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+JOB = "chorus_touchpoints_inbound"
+WEEK = ("--from", "2026-11-16", "--to", "2026-11-20T12:00Z")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed, and its exit status."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Standard output as the one JSON document that it must be."""
+        return json.loads(self.out)
+
+
+class Cshub:
+    """Runs commands in this process, each as if typed in a terminal of 100 columns."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._runner = CliRunner()
+
+    def __call__(self, *arguments: str) -> Answer:
+        result = self._runner.invoke(app, list(arguments), prog_name="cshub")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    def ok(self, *arguments: str) -> Answer:
+        """The answer of a command that must succeed."""
+        answer = self(*arguments)
+        assert answer.code == 0, answer
+        return answer
+
+    def json(self, *arguments: str) -> Any:
+        """The document of a command that must succeed."""
+        return self.ok(*arguments, "--json").document
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[RunningSandbox]:
+    with start_sandbox(seed=7, accounts=10, meetings=40, now=NOW) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(world: RunningSandbox) -> RunningSandbox:
+    """The world as it was made. Its clock moves on, so that the calls of other tests do not count."""
+    world.control.reset(seed=7, accounts=10, meetings=40, now=NOW.isoformat())
+    world.control.clear_log()
+    return world
+
+
+@pytest.fixture
+def cshub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cshub]:
+    """The command line in an empty folder, without any service."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("CSHUB_", "AIRFLOW_CONN_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setenv("CSHUB_LEDGER_URL", f"sqlite:///{tmp_path}/ledger.db")
+    monkeypatch.setenv("CSHUB_STAGING_URL", (tmp_path / "staging").as_uri())
+    yield Cshub(tmp_path)
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+
+
+@pytest.fixture
+def connected(cshub: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Cshub:
+    """The command line with connections to the simulated services."""
+    for name, endpoint in (("chorus", sandbox.chorus), ("totango", sandbox.totango)):
+        fields = {"conn_type": name, "host": endpoint.url, "password": endpoint.token}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}_DEFAULT", json.dumps(fields))
+    return cshub

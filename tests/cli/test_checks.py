@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import JOB, Cshub
+
+from cshub.settings import PROJECT
+from cshub_sandbox.testing import RunningSandbox
+
+DEMO = (PROJECT / "include" / "jobs" / f"{JOB}.yaml").read_text("utf-8")
+BROKEN = """\
+version: 1
+id: broken
+type: chorus_touchpoints_inbound
+name: Broken
+source: {connection: chorus_default}
+target: {connection: totango_default}
+schedule: {kind: hourly}
+mapping:
+  fields:
+    - {source: account_id, target: account_id, key: true}
+    - {source: engagement_id, target: touchpoint_id, key: true}
+    - {source: subjekt, target: subject, locked: true}
+    - {source: meeting_summary, target: content, locked: true}
+"""
+
+
+def draft(folder: Path, name: str, text: str) -> str:
+    path = folder / f"{name}.yaml"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def test_the_jobs_that_come_with_it_are_valid(cshub: Cshub) -> None:
+    answer = cshub.ok("validate")
+    assert f"✓ {JOB}" in answer.out
+    assert "1 job checked, no faults." in answer.out
+
+
+def test_every_fault_of_a_file_anywhere_is_named_with_line_field_reason_and_remedy(cshub: Cshub) -> None:
+    answer = cshub("validate", draft(cshub.folder, "broken", BROKEN), "--json")
+    assert answer.code == 1
+    faults = answer.document["jobs"][0]["faults"]
+    assert [fault["line"] for fault in faults] == [7, 12, 12] or {fault["line"] for fault in faults} >= {7, 12}
+    assert all(fault["field"] and fault["reason"] and fault["remedy"] for fault in faults)
+
+
+def test_the_faults_are_a_table_for_people(cshub: Cshub) -> None:
+    answer = cshub("validate", draft(cshub.folder, "broken", BROKEN))
+    header = next(line for line in answer.out.splitlines() if line.startswith("place"))
+    assert header.split() == ["place", "field", "reason", "remedy"]
+    assert "broken.yaml:7" in answer.out
+    assert "Did you mean subject?" in " ".join(answer.out.split())
+
+
+def test_a_job_that_does_not_exist_is_a_fault_with_the_nearest_name(cshub: Cshub) -> None:
+    answer = cshub("validate", "chorus_touchpoint_inbound", "--json")
+    assert answer.code == 1
+    assert answer.document["jobs"][0]["faults"][0]["remedy"] == f"Did you mean {JOB}?"
+
+
+def test_online_validation_asks_both_services(connected: Cshub, sandbox: RunningSandbox) -> None:
+    assert connected.json("validate", JOB, "--online")["valid"] is True
+    assert {entry["service"] for entry in sandbox.control.log()} == {"chorus", "totango"}
+
+
+def test_online_validation_names_a_flow_that_the_tenant_does_not_have(connected: Cshub) -> None:
+    text = DEMO.replace("    account_match:", "    flow: Adopton\n    account_match:")
+    answer = connected("validate", draft(connected.folder, JOB, text), "--online", "--json")
+    assert answer.code == 1
+    fault = answer.document["jobs"][0]["faults"][0]
+    assert fault["field"] == "target.options"
+    assert "no flow called 'Adopton'" in fault["reason"]
+
+
+def test_online_validation_names_a_foreign_key_that_is_no_attribute(connected: Cshub) -> None:
+    text = DEMO.replace("attribute: sfid}", "attribute: sfidd}")
+    answer = connected("validate", draft(connected.folder, JOB, text), "--online", "--json")
+    fault = answer.document["jobs"][0]["faults"][0]
+    assert fault["field"] == "target.options.account_match.attribute"
+    assert fault["remedy"]
+
+
+def test_online_validation_names_a_token_that_is_wrong(
+    connected: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = f'{{"conn_type": "chorus", "host": "{sandbox.chorus.url}", "password": "wrong-token"}}'
+    monkeypatch.setenv("AIRFLOW_CONN_CHORUS_DEFAULT", wrong)
+    answer = connected("validate", JOB, "--online", "--json")
+    assert answer.code == 1
+    assert [fault["field"] for fault in answer.document["jobs"][0]["faults"]] == ["source.connection"]
+    assert "wrong-token" not in answer.out + answer.err
+
+
+def test_the_examples_of_a_job_pass(cshub: Cshub) -> None:
+    answer = cshub.ok("test", JOB)
+    assert answer.out.splitlines() == [
+        JOB,
+        "  ✓ a meeting with its summary",
+        "  ✓ a no-show",
+        "  ✓ neither subject nor summary",
+        "3 examples: 3 passed, 0 failed.",
+    ]
+
+
+def test_an_example_that_fails_shows_what_was_expected_and_what_came(cshub: Cshub) -> None:
+    text = DEMO.replace("created_by: ada@seller.example", "created_by: bo@seller.example")
+    answer = cshub("test", draft(cshub.folder, JOB, text))
+    assert answer.code == 1
+    line = next(line for line in answer.out.splitlines() if line.startswith("created_by"))
+    assert line.split() == ["created_by", "bo@seller.example", "ada@seller.example"]
+    assert "3 examples: 2 passed, 1 failed." in answer.out
+
+
+def test_testing_a_broken_job_names_its_faults(cshub: Cshub) -> None:
+    answer = cshub("test", draft(cshub.folder, "broken", BROKEN), "--json")
+    assert answer.code == 1
+    assert answer.document["error"]["kind"] == "JobFileError"
+    assert answer.document["error"]["faults"]

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.cli.conftest import JOB, WEEK, Cshub
+
+from cshub.cli.job_status import next_run
+from cshub.library import JobLibrary
+from cshub.systems.http import HttpPolicy
+from cshub.systems.retry import RetryPolicy
+from cshub_sandbox.testing import RunningSandbox
+
+
+@pytest.fixture
+def applied(connected: Cshub) -> Mapping[str, Any]:
+    """The plan of a week that was applied."""
+    made = connected.json("plan", JOB, *WEEK)
+    connected.ok("apply", made["plan_id"], "--yes")
+    return dict(made)
+
+
+def test_a_job_that_never_ran_has_a_status(cshub: Cshub) -> None:
+    (job,) = cshub.json("status")["jobs"]
+    assert (job["job"], job["last_run"], job["waiting"], job["open_intents"]) == (JOB, None, {}, 0)
+    assert "never" in cshub.ok("status").out
+
+
+def test_the_status_tells_the_last_run_and_what_waits(connected: Cshub, applied: Mapping[str, Any]) -> None:
+    (job,) = connected.json("status", JOB)["jobs"]
+    assert job["last_run"]["outcome"] == "green"
+    assert job["links"]["in_step"] > 0
+    text = connected.ok("status", JOB).out
+    assert "green" in text and "next run" in text and "created" in text
+
+
+def test_the_next_run_is_told_in_the_zone_of_the_hub() -> None:
+    bound = JobLibrary.from_settings().bound(JOB)
+    berlin = ZoneInfo("Europe/Berlin")
+    assert next_run(bound, datetime(2026, 11, 20, 12, tzinfo=UTC), berlin) == datetime(2026, 11, 20, 22, tzinfo=UTC)
+
+
+def test_an_unknown_job_has_no_status(cshub: Cshub) -> None:
+    answer = cshub("status", "chorus_touchpoint_inbound")
+    assert answer.code == 1
+    assert f"Did you mean {JOB}?" in answer.err
+
+
+def test_the_history_lists_the_runs_newest_first(connected: Cshub, applied: Mapping[str, Any]) -> None:
+    runs = connected.json("history", JOB)["runs"]
+    assert [run["kind"] for run in runs] == ["apply", "dry"]
+    assert "planned" in connected.ok("history", JOB).out
+
+
+def test_rejects_have_reason_remedy_and_attempts(connected: Cshub, applied: Mapping[str, Any]) -> None:
+    found = connected.json("rejects", JOB)["rejects"]
+    assert len(found) == len(applied["rejects"])
+    assert all(item["reason"] and item["remedy"] and item["attempts"] >= 1 for item in found)
+    answer = connected.ok("rejects", JOB, "--csv", "-")
+    assert [row["reason"] for row in csv.DictReader(io.StringIO(answer.out))] == [item["reason"] for item in found]
+
+
+def test_why_explains_a_record_by_its_source_key_and_by_its_target_key(
+    connected: Cshub, applied: Mapping[str, Any]
+) -> None:
+    row = next(row for row in applied["rows"] if row["action"] == "create")
+    story = connected.json("why", JOB, row["source_key"].lower())
+    assert story["link"]["state"] in {"in_step", "empty"}
+    assert [decision["rule"] for decision in story["decisions"]] == ["new"]
+    assert [item["field"] for item in story["decisions"][0]["changes"]] == [item["field"] for item in row["changes"]]
+    by_target = connected.json("why", JOB, story["link"]["target_key"])
+    assert by_target["source_key"] == row["source_key"]
+
+
+def test_why_tells_the_runs_that_left_a_record_as_it_was(connected: Cshub, applied: Mapping[str, Any]) -> None:
+    again = connected.json("plan", JOB, *WEEK)
+    row = next(row for row in again["rows"] if row["rule"] == "nothing_changed")
+    story = connected.json("why", JOB, row["source_key"])
+    assert [item["run_id"] for item in story["unchanged"]] == [again["run_id"]]
+    text = connected.ok("why", JOB, row["source_key"]).out
+    assert "nothing has changed since both sides agreed" in " ".join(text.split())
+    assert "@brightwater" not in text
+
+
+def test_a_record_that_waits_for_its_account_says_so(connected: Cshub, applied: Mapping[str, Any]) -> None:
+    parked = [row["source_key"] for row in applied["rows"] if row["action"] == "park"]
+    if not parked:
+        pytest.skip("this world has no parked meeting in the week")
+    assert connected.json("why", JOB, parked[0])["link"]["state"] == "parked"
+
+
+def test_a_record_nobody_has_seen_is_told_with_the_next_step(connected: Cshub, applied: Mapping[str, Any]) -> None:
+    answer = connected("why", JOB, "no-such-record")
+    assert answer.code == 1
+    assert "has never seen a record no-such-record" in answer.err
+
+
+def test_the_ledger_is_upgraded_and_tells_its_revision(cshub: Cshub) -> None:
+    assert cshub.json("ledger", "revision")["revision"] is None
+    upgraded = cshub.json("ledger", "upgrade")["revision"]
+    told = cshub.json("ledger", "revision")
+    assert upgraded == told["revision"] == told["newest"]
+
+
+def test_no_command_ever_shows_a_token(
+    connected: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = [sandbox.chorus.token, sandbox.totango.token]
+    monkeypatch.setenv("CSHUB_TOTANGO_TOKEN", sandbox.totango.token)
+    plan_id = connected.json("plan", JOB, *WEEK)["plan_id"]
+    commands = [
+        ("validate", "--online"), ("test",), ("preview", JOB, *WEEK), ("plan", "--show", plan_id, "--all"),
+        ("apply", plan_id, "--yes"), ("plans", JOB), ("status",), ("status", JOB), ("history", JOB), ("rejects", JOB),
+        ("why", JOB, "nothing"), ("ledger", "revision"), ("totango", "users"), ("totango", "accounts"),
+        ("totango", "types", "--url", sandbox.totango.url), ("totango", "types", "--url", "http://127.0.0.1:9"),
+        ("chorus", "me"), ("chorus", "engagements", *WEEK), ("chorus", "users"), ("chorus", "conversation", "x"),
+    ]  # fmt: skip
+    monkeypatch.setattr("cshub.systems.totango.client.POLICY", HttpPolicy(retry=RetryPolicy(attempts=1)))
+    for command in commands:
+        for extra in ((), ("--json",)):
+            answer = connected(*command, *extra)
+            assert not any(token in answer.out + answer.err for token in tokens), command

@@ -216,7 +216,7 @@ def _record(note: Touchpoint) -> TargetRecord:
     """The note in attribute names of the mapping. What its event does not carry is left out, not taken for empty."""
     values: dict[str, Any] = {
         "account_id": note.account_id,
-        "content": note.text,
+        "content": note.text if note.has_formatting else note.text.removesuffix("\n"),  # added by the service
         "touchpoint_date": iso_ms(from_ms(note.timestamp_ms)),
         "created_by": note.author,
     }

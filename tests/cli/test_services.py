@@ -75,7 +75,7 @@ def test_a_task_is_created_changed_closed_reopened_and_deleted(connected: Cshub,
         "--priority", "high", "--description", "By e-mail", "--yes",
     )["created"]["task_id"]  # fmt: skip
     listed = {item["id"]: item for item in connected.json("totango", "tasks", "list", "--account", account)["tasks"]}
-    assert listed[task]["title"] == "Send the offer"
+    assert (listed[task]["description"], listed[task]["due_date"]) == ("By e-mail", "2026-11-30")
     for verb in ("close", "reopen"):
         connected.ok("totango", "tasks", verb, str(task), "--yes")
     connected.ok("totango", "tasks", "update", str(task), "--due", "2026-12-04", "--yes")

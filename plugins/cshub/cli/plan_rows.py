@@ -115,6 +115,8 @@ def counts_grid(counts: Mapping[str, int], skipped: Mapping[str, int]) -> Render
 def forecast_line(calls: int, seconds: float) -> str:
     if not calls:
         return "Applying it would call the target for nothing."
+    if seconds < 1:
+        return f"Applying it takes about {counted(calls, 'call')} to the target, within this minute's call budget."
     return f"Applying it takes about {counted(calls, 'call')} to the target and at least {duration(seconds)}."
 
 

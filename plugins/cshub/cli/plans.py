@@ -244,14 +244,15 @@ def _show_previewed(screen: Screen, number: int, item: Previewed, mask: Mask) ->
     from cshub.cli.wording import explained, worded
 
     words, style = FATES[item.fate]
-    because = item.reason if item.fate == "reject" else worded(item.reason) or explained(item.rule)
+    known = {"create": "", "reject": item.reason, "skip": worded(item.reason)}
+    because = known.get(item.fate, explained(item.rule))
     screen.show(
         Text.assemble(
             (f"{number:>2}  ", "dim"),
             (printable(item.record.key), "bold"),
             "  ",
             (words, f"bold {style}"),
-            (f": {printable(because)}", style),
+            (f": {printable(because)}" if because else "", style),
         )
     )
     rows = [

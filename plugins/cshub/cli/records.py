@@ -160,7 +160,7 @@ def _show_all(screen: Screen, found: list[JobStatus]) -> None:
         )
         for item in found
     ]
-    screen.show(grid(("job", "=last run", "=outcome", "waits", "=next run"), rows))
+    screen.show(grid(("=job", "=last run", "=outcome", "waits", "=next run"), rows))
     for item in found:
         if item.faults:
             screen.show(f"✗ {item.job_id} has {counted(item.faults, 'fault')}: cshub validate {item.job_id}")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 100  # columns when the output is no terminal and COLUMNS does not say otherwise
 
+WHOLE_PLACE = 52  # characters of place and field of a fault that are never broken
+
 
 class ExitCode(IntEnum):
     """Exit status of every command."""
@@ -147,10 +149,13 @@ def fault_table(faults: Sequence[Fault]) -> RenderableType:
     from rich.text import Text
 
     table = Table(box=_lines(), show_edge=False, pad_edge=False, header_style="bold")
-    for name, style in (("place", "cyan"), ("field", ""), ("reason", "red"), ("remedy", "green")):
-        table.add_column(name, style=style, overflow="fold")
-    for fault in faults:
-        place = fault.file if fault.line is None else f"{fault.file}:{fault.line}"
+    places = [fault.file if fault.line is None else f"{fault.file}:{fault.line}" for fault in faults]
+    whole = max(len(place) + len(fault.field) for place, fault in zip(places, faults, strict=True)) <= WHOLE_PLACE
+    table.add_column("place", style="cyan", overflow="fold", no_wrap=whole)
+    table.add_column("field", overflow="fold", no_wrap=whole)
+    table.add_column("reason", style="red", overflow="fold")
+    table.add_column("remedy", style="green", overflow="fold")
+    for place, fault in zip(places, faults, strict=True):
         cells = (place, fault.field, fault.reason, fault.remedy)
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table

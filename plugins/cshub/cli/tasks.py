@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cshub.systems.totango.models import Event
 
 PRIORITIES = {"high": 1, "normal": 2, "low": 3}  # totango.md §4, row "priority"
-COLUMNS = ("title", "status", "priority", "due_date", "assignee")
+COLUMNS = ("description", "status", "priority", "due_date", "assignee")
 
 app = typer.Typer(no_args_is_help=True, help="List, create, update, close, reopen and delete tasks.")
 

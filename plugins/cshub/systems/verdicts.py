@@ -75,8 +75,12 @@ def error_of_answer(answer: Answer, place: Place, reset_s: float | None) -> HubE
     words = verdict_of(answer)
     said = f"answered {status}" + (f": {words}" if words else "")
     if status == _TOO_MANY:
-        when = "" if reset_s is None else f" It resets in {reset_s:.0f} s."
-        return RateLimited(f"{place} {said}. The budget of this token is used up.{when}", reset_s=reset_s)
+        when = "a minute" if reset_s is None else f"{reset_s:.0f} s"
+        return RateLimited(
+            f"{place} {said}. The budget of this token is used up: run again in {when}. "
+            "If it happens often, see which other programs use this token.",
+            reset_s=reset_s,
+        )
     if status == _TIMED_OUT or status >= 500:
         return _failed(place, said, status)
     if status < 200 or status < 400:

@@ -75,10 +75,10 @@ def error_of_answer(answer: Answer, place: Place, reset_s: float | None) -> HubE
     words = verdict_of(answer)
     said = f"answered {status}" + (f": {words}" if words else "")
     if status == _TOO_MANY:
-        when = "a minute" if reset_s is None else f"{reset_s:.0f} s"
+        when = "" if reset_s is None else f" It resets in {reset_s:.0f} s."
         return RateLimited(
-            f"{place} {said}. The budget of this token is used up: run again in {when}. "
-            "If it happens often, see which other programs use this token.",
+            f"{place} {said}. The budget of this token is used up.{when} "
+            "Run again then; if it happens often, see which other programs use this token.",
             reset_s=reset_s,
         )
     if status == _TIMED_OUT or status >= 500:

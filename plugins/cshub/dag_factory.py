@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import (
@@ -34,6 +36,9 @@ from cshub.operators.steps import (
 )
 from cshub.settings import Settings
 
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.deadline import DeadlineAlert
+
 ERRORS = "cshub.core.errors"
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -63,7 +68,20 @@ RETRY_POLICY = ExceptionRetryPolicy(
 PARAMS_HELP = "A window given here is read exactly; without one a run reads its own interval, or up to now."
 
 
-def build_dags(integration_type: str, library: JobLibrary | None = None) -> Iterator[DAG]:
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Who is told when a run of a DAG goes wrong, by Airflow's own means; see ``docs/airflow.md``.
+
+    ``on_failure`` is called with the context of a run that has failed; ``when_late`` watches for runs that take long.
+    """
+
+    on_failure: Callable[[Any], None] | None = None
+    when_late: DeadlineAlert | None = None
+
+
+def build_dags(
+    integration_type: str, library: JobLibrary | None = None, *, notices: Notices | None = None
+) -> Iterator[DAG]:
     """One DAG for each enabled or disabled job of the type.
 
     Broken job files are left out: an error here would take the DAGs of the good ones with it. They are told by
@@ -80,7 +98,7 @@ def build_dags(integration_type: str, library: JobLibrary | None = None) -> Iter
         except JobFileError:
             continue
         if loaded.bound.job.type == integration_type and not loaded.faults():
-            yield build_dag(loaded.bound, settings)
+            yield build_dag(loaded.bound, settings, notices=notices)
 
 
 def refuse_broken_jobs(library: JobLibrary | None = None) -> None:
@@ -91,9 +109,10 @@ def refuse_broken_jobs(library: JobLibrary | None = None) -> None:
         raise JobFileError(list(faults))
 
 
-def build_dag(bound: BoundJob, settings: Settings) -> DAG:
+def build_dag(bound: BoundJob, settings: Settings, *, notices: Notices | None = None) -> DAG:
     """The DAG of one job; its id is the job's."""
     job, timezone = bound.job, settings.timezone
+    notices = notices or Notices()
     cron = bound.schedule.as_cron()
     target_asset = Asset(
         name=f"{job.id}",
@@ -113,13 +132,15 @@ def build_dag(bound: BoundJob, settings: Settings) -> DAG:
         tags=sorted({"cshub", bound.template.source.system, bound.template.target.system, *job.tags}),
         params=_params(),
         default_args={
+            "owner": "cshub",
             "retries": job.retries,
             "retry_delay": settings.retry_delay,
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(minutes=10),
             "retry_policy": RETRY_POLICY,
         },
-        render_template_as_native_obj=False,
+        on_failure_callback=notices.on_failure,
+        deadline=notices.when_late,
     )
     with dag:
         extract = ExtractOperator(

@@ -52,6 +52,7 @@ class HandMadeRun:
     run_id: str = "manual__1"
     run_type: str = "manual"
     interval: tuple[datetime, datetime] | None = None
+    logical_date: datetime | None = None
     params: dict[str, Any] = field(default_factory=dict)
     kept: dict[tuple[str, str], str] = field(default_factory=dict)
     events: dict[Any, Any] = field(default_factory=lambda: defaultdict(SimpleNamespace))
@@ -64,6 +65,7 @@ class HandMadeRun:
                 dag_id=JOB,
                 run_id=self.run_id,
                 run_type=self.run_type,
+                logical_date=self.logical_date,
                 data_interval_start=start,
                 data_interval_end=end,
             ),

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cshub.core.errors import AuthenticationFailed, RowsFailed, StagingCorrupt, WindowError
 from cshub.core.records import RunKind, RunOutcome
-from cshub.operators.base import run_kind
+from cshub.operators.base import asked_of, run_kind
 from cshub.settings import Settings
 from cshub_sandbox.testing import RunningSandbox
 from tests.operators.conftest import STEPS, HandMadeRun, ledger_run
 
 XCOM_LIMIT = 4_000
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def touchpoints(sandbox: RunningSandbox) -> list[dict[str, Any]]:
@@ -143,6 +145,29 @@ def test_a_backfill_reads_exactly_its_interval(operators: dict[str, Any]) -> Non
     interval = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 8, tzinfo=UTC)
     run = HandMadeRun(operators, run_type="backfill", interval=interval)
     assert run.execute("extract")["window"] == {"start": interval[0].isoformat(), "end": interval[1].isoformat()}
+
+
+def test_a_run_from_the_trigger_form_reads_up_to_now_although_airflow_gives_it_the_last_night(
+    operators: dict[str, Any],
+) -> None:
+    asked_at = datetime(2026, 11, 20, 9, 30, 12, tzinfo=UTC)
+    night = datetime(2026, 11, 18, 22, tzinfo=UTC), datetime(2026, 11, 19, 22, tzinfo=UTC)
+    run = HandMadeRun(operators, interval=night, logical_date=asked_at)
+    asked = asked_of(run.context("extract"), cron="0 23 * * *", timezone=BERLIN)
+    assert (asked.interval, asked.window_start, asked.window_end) == (None, None, None)
+
+
+def test_an_interval_that_a_person_chose_in_the_trigger_form_is_read_exactly(operators: dict[str, Any]) -> None:
+    chosen = datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 5, tzinfo=UTC)
+    run = HandMadeRun(operators, interval=chosen, logical_date=datetime(2026, 11, 20, tzinfo=UTC))
+    assert run.execute("extract")["window"] == {"start": chosen[0].isoformat(), "end": chosen[1].isoformat()}
+
+
+def test_a_window_in_the_params_wins_over_the_interval_of_the_form(operators: dict[str, Any]) -> None:
+    chosen = datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 5, tzinfo=UTC)
+    params = {"window_start": "2026-11-10T00:00:00Z", "window_end": "2026-11-11T00:00:00Z"}
+    run = HandMadeRun(operators, interval=chosen, logical_date=datetime(2026, 11, 20, tzinfo=UTC), params=params)
+    assert run.execute("extract")["window"]["start"] == "2026-11-10T00:00:00+00:00"
 
 
 @pytest.mark.parametrize(

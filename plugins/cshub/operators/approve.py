@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from cshub.core.records import RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
@@ -32,13 +32,15 @@ class ApproveOperator(ApprovalOperator):
         if not planned["excesses"]:
             return {"chosen_options": [self.APPROVE], "asked": False}
         self.subject = f"{self.job_id}: {_headline(planned['excesses'])}. Send it?"
-        self.body = _body(self.job_id, planned)
+        self.body = _body(self.job_id, hub_run_id(context), planned)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        answer = super().execute_complete(context, event)
-        if answer["chosen_options"] != [self.APPROVE]:
+        try:
+            answer = super().execute_complete(context, event)
+        except DownstreamTasksSkipped:
             _note_refusal(self.job_id, context)
+            raise
         return {"chosen_options": answer["chosen_options"], "asked": True}
 
 
@@ -46,12 +48,12 @@ def _headline(excesses: list[dict[str, Any]]) -> str:
     return ", ".join(f"{item['planned']} {item['operation']}s (limit {item['limit']})" for item in excesses)
 
 
-def _body(job_id: str, planned: dict[str, Any]) -> str:
+def _body(job_id: str, run_id: str, planned: dict[str, Any]) -> str:
     rows = "\n".join(f"| {name} | {count} |" for name, count in planned["counts"].items())
     return (
         f"The plan of this run passes the guard of job `{job_id}`.\n\n| action | records |\n|---|---|\n{rows}\n\n"
         "**Approve** sends exactly this plan; rows that have changed since are left out. **Reject** sends nothing.\n\n"
-        f"Every row, field by field: `cshub plan {job_id} --run {{run id}}`."
+        f"Every row, field by field: `cshub plan {job_id} --run {run_id}`."
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import BaseOperator
+from croniter import croniter
 
 from cshub.core.errors import FencedOut, HubError, WindowError
 from cshub.core.records import RunKind, RunOutcome
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 XCOM_VERSION = 1
 _KINDS = {"scheduled": RunKind.SCHEDULED, "backfill": RunKind.BACKFILL}
+_BY_SCHEDULE = frozenset(_KINDS.values())
 
 
 class HubOperator(BaseOperator):
@@ -67,18 +70,39 @@ def run_kind(context: Context) -> RunKind:
     return _KINDS.get(str(getattr(context["dag_run"].run_type, "value", context["dag_run"].run_type)), RunKind.MANUAL)
 
 
-def asked_of(context: Context) -> Asked:
-    """What the scheduler or a person asked of this run. Raises :class:`WindowError` for a bound that is no date."""
+def asked_of(context: Context, *, cron: str | None, timezone: ZoneInfo) -> Asked:
+    """What the scheduler or a person asked of this run. Raises :class:`WindowError` for a bound that is no date.
+
+    Airflow's trigger form gives every run a data interval: the last complete one of the schedule (``cron`` in
+    ``timezone``) unless a person chose another. The first is ignored, so that a run by hand reads up to now; the second
+    is read exactly.
+    """
     from cshub.pipeline.run import Asked
 
     dag_run, params = context["dag_run"], context["params"]
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
+    interval = Window(start, end) if start and end and start < end else None
+    bounds = [_moment(name, params.get(name)) for name in ("window_start", "window_end")]
+    if interval is not None and run_kind(context) not in _BY_SCHEDULE and not any(bounds):
+        if not _is_inferred(interval, dag_run.logical_date, cron, timezone):
+            bounds = [interval.start, interval.end]
+        interval = None
     return Asked(
-        interval=Window(start, end) if start and end and start < end else None,
-        window_start=_moment("window_start", params.get("window_start")),
-        window_end=_moment("window_end", params.get("window_end")),
+        interval=interval,
+        window_start=bounds[0],
+        window_end=bounds[1],
         full_sync=bool(params.get("full_sync")),
     )
+
+
+def _is_inferred(interval: Window, logical_date: datetime | None, cron: str | None, timezone: ZoneInfo) -> bool:
+    """Whether Airflow filled in the interval itself: the last that was complete at the logical date."""
+    if logical_date is None or cron is None:
+        return cron is None
+    just_after = (logical_date.astimezone(timezone) + timedelta(microseconds=1)).replace(tzinfo=None)
+    ticks = croniter(cron, just_after)
+    end, start = ticks.get_prev(datetime), ticks.get_prev(datetime)
+    return [start, end] == [bound.astimezone(timezone).replace(tzinfo=None) for bound in (interval.start, interval.end)]
 
 
 def _moment(name: str, text: str | None) -> datetime | None:

@@ -10,6 +10,7 @@ from cshub.core.records import RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.operators.base import XCOM_VERSION, HubOperator, asked_of
+from cshub.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,7 +25,8 @@ class ExtractOperator(HubOperator):
         from cshub.pipeline.extract import extract
 
         with self.hub_run(context) as run:
-            done = extract(run, asked_of(context), only_waiting=run.kind is RunKind.RETRY)
+            asked = asked_of(context, cron=run.bound.schedule.as_cron(), timezone=Settings.from_environment().timezone)
+            done = extract(run, asked, only_waiting=run.kind is RunKind.RETRY)
             self.log.info("Read %d records of %s: %s", done.read, done.window.as_text(), dict(done.by_origin))
             return {
                 "version": XCOM_VERSION,
@@ -127,8 +129,8 @@ class LoadOperator(HubOperator):
         if done.outcome is not RunOutcome.GREEN:
             context["ti"].xcom_push(key="return_value", value=result)
             raise RowsFailed(
-                f"The target refused {done.statistics.failed} of {done.statistics.mapped} records; the others are done. "
-                f"See `cshub rejects {self.job_id}`; they are tried again in the next run, or now with "
+                f"The target refused {done.statistics.failed} of {done.statistics.mapped} records; the others are "
+                f"done. See `cshub rejects {self.job_id}`; they are tried again in the next run, or now with "
                 f"`cshub retry {self.job_id}`."
             )
         return result

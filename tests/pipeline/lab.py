@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,7 @@ from tests.pipeline.crashes import Fuse, FusedDatabase
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 JOB_ID = "chorus_touchpoints_inbound"
+ONE_CALL_AT_A_TIME = threading.Lock()  # a sandbox has one caller at a time
 
 
 class GateAdapter(BaseAdapter):
@@ -79,7 +81,8 @@ class GateAdapter(BaseAdapter):
             body=body.encode() if isinstance(body, str) else bytes(body),
         )
         try:
-            reply = call(self._sandbox.gates[self._name], asked)
+            with ONE_CALL_AT_A_TIME:
+                reply = call(self._sandbox.gates[self._name], asked)
         except ConnectTimeout as error:
             raise requests.ConnectTimeout(str(error)) from error
         except AnswerTooSlow as error:

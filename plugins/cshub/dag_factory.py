@@ -65,7 +65,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
         ),
     ]
 )
-PARAMS_HELP = "A window given here is read exactly; without one a run reads its own interval, or up to now."
+SELDOM = "Seldom needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,35 +168,20 @@ def build_dag(bound: BoundJob, settings: Settings, *, notices: Notices | None = 
 
 
 def _params() -> dict[str, Param]:
+    """The fields of the trigger form. Those without a section are seen at once, the others after a click."""
     return {
         "dry_run": Param(
             False,
             type="boolean",
             title="Dry run",
             description="Stop after the plan. Nothing is sent; the plan can be reviewed and applied later.",
-            section="What to do",
-        ),
-        "full_sync": Param(
-            False,
-            type="boolean",
-            title="Full sync",
-            description="Ignore the watermark and read as far back as the job allows.",
-            section="What to do",
-        ),
-        "only_waiting": Param(
-            False,
-            type="boolean",
-            title="Only what waits",
-            description="Try parked, empty, rejected and failed records again, and read no window.",
-            section="What to do",
         ),
         "window_start": Param(
             None,
             type=["null", "string"],
             format="date-time",
             title="Window start",
-            description=PARAMS_HELP,
-            section="Window",
+            description="Read exactly this stretch of time. Empty: from the last green run up to now.",
         ),
         "window_end": Param(
             None,
@@ -204,7 +189,20 @@ def _params() -> dict[str, Param]:
             format="date-time",
             title="Window end",
             description="The end is not part of the window. Give both bounds or neither.",
-            section="Window",
+        ),
+        "full_sync": Param(
+            False,
+            type="boolean",
+            title="Full sync",
+            description="Forget what was read before, and read as far back as the job allows.",
+            section=SELDOM,
+        ),
+        "only_waiting": Param(
+            False,
+            type="boolean",
+            title="Only what waits",
+            description="Try parked, empty, rejected and failed records again, and read no window.",
+            section=SELDOM,
         ),
     }
 

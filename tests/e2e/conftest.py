@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from cshub.settings import PROJECT
 from cshub_runtime.settings import Login
 from cshub_runtime.supervisor import LocalAirflow
+from tests.e2e.notice_board import NoticeBoard, write_documented_files
 from tests.e2e.stage import Scene, Stage, job_text
 
 WEEKLY: Mapping[str, Any] = {"kind": "weekly", "on": "mon", "at": "00:00"}
@@ -21,7 +24,7 @@ JOBS: Mapping[str, Mapping[str, Any]] = {
     "first_sync": {"scene": "calm"},
     "backfilled_by_command": {"scene": "past", "schedule": WEEKLY},
     "backfilled_by_rest": {"scene": "past_again", "schedule": TWICE_A_MONTH},
-    **{f"killed_{number}": {"scene": "storm", "schedule": MANUAL, "retries": 12} for number in range(1, 5)},
+    **{f"killed_{number}": {"scene": "storm", "schedule": MANUAL, "retries": 12} for number in range(1, 6)},
     "orphaned": {"scene": "orphan", "schedule": MANUAL},
     "untroubled": {"scene": "still", "schedule": MANUAL},
     "rush_early": {"scene": "rush", "schedule": MANUAL},
@@ -35,20 +38,32 @@ JOBS: Mapping[str, Mapping[str, Any]] = {
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def notices() -> Iterator[NoticeBoard]:
+    """The chat channel that the documented notices tell."""
+    with NoticeBoard.opened() as board:
+        yield board
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory, notices: NoticeBoard) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("e2e")
     jobs = folder / "jobs"
     jobs.mkdir()
     for job_id, settings in JOBS.items():
         (jobs / f"{job_id}.yaml").write_text(job_text(job_id, **settings), encoding="utf-8")
     (jobs / "broken.yaml").write_text(job_text("broken", "calm", allow_new_records="perhaps"), encoding="utf-8")
+    dags = folder / "dags"
+    shutil.copytree(PROJECT / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
+    write_documented_files(folder)
     airflow = LocalAirflow(
         folder / "home",
+        dags_dir=dags,
         jobs_dir=jobs,
         logins=(Login("admin", "e2e-admin"), Login("ana", "e2e-ana", "user"), Login("vic", "e2e-vic", "viewer")),
         durable=False,
         environment={
             "CSHUB_RETRY_DELAY_S": "1",
+            "NOTICES_URL": notices.url,
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
@@ -75,7 +90,7 @@ class Rush:
 def rush(stage: Stage) -> Rush:
     """Begun before anything else, because the true limit makes it last minutes; judged in test_quota.py."""
     now = datetime.now(UTC)
-    scene = stage.prepared_scene("rush", ["--seed=67", "--accounts=12", "--meetings=480"])
+    scene = stage.prepared_scene("rush", ["--seed=67", "--accounts=12", "--meetings=560"])
     scene.process.start()
     scene.connect(calls_per_minute=None)
     middle = now - timedelta(days=48)

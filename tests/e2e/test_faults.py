@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.e2e.notice_board import NoticeBoard
 from tests.e2e.stage import CALLS, Stage, await_true
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest.mark.timeout(240)]
@@ -29,6 +30,12 @@ def test_a_wrong_token_turns_the_run_red_at_once_and_says_which_connection(stage
     with stage.ledger() as ledger:
         runs = ledger.runs("wrong_token")
     assert [run.outcome.value for run in runs] in ([], ["red"])
+
+
+def test_the_documented_notice_tells_of_the_failed_run(stage: Stage, notices: NoticeBoard) -> None:
+    failed = [run["dag_run_id"] for run in stage.rest.runs("wrong_token") if run["state"] == "failed"]
+    assert failed
+    await_true("the notice", lambda: f"wrong_token has failed: {failed[0]}" in notices.told)
 
 
 def test_a_service_that_is_down_is_tried_again_until_it_is_back(stage: Stage) -> None:

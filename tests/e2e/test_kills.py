@@ -17,8 +17,8 @@ from tests.e2e.stage import Scene, Stage, await_true
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest.mark.timeout(420)]
 
-KILLS_A_RUN = 5
-JOBS = ("killed_1", "killed_2", "killed_3", "killed_4")
+KILLS_A_RUN = 4
+JOBS = ("killed_1", "killed_2", "killed_3", "killed_4", "killed_5")
 OLDEST_DAYS, YOUNGEST_DAYS = 100, 12
 """Meetings of these days have their summaries, and none of them was imported before."""
 WORLD = {"seed": 23, "accounts": 14, "meetings": 360}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
 from tests.e2e.conftest import Rush
-from tests.e2e.stage import Stage
+from tests.e2e.notice_board import NoticeBoard
+from tests.e2e.stage import Stage, await_true
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest.mark.timeout(420)]
 
@@ -32,3 +34,8 @@ def test_both_jobs_did_their_part_under_the_limit(stage: Stage, rush: Rush) -> N
     for (job_id, run_id), window in zip(rush.runs.items(), rush.windows, strict=True):
         stage.finish(job_id, run_id, 360)
         assert stage.statistics(job_id, run_id)["created"] == sum(rush.scene.expected(*window).values())
+
+
+def test_the_documented_notice_tells_of_runs_that_take_long(stage: Stage, rush: Rush, notices: NoticeBoard) -> None:
+    for job_id, run_id in rush.runs.items():
+        await_true("the notice", partial(notices.told.__contains__, f"{job_id} is late: {run_id}"))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+from pathlib import Path
 
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="cshub-operators-"))
+# Airflow makes its home folder when it is first imported; this one is ignored by git.
+os.environ.setdefault("AIRFLOW_HOME", str(Path(__file__).parents[2] / ".cshub" / "airflow"))
 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 

@@ -68,6 +68,7 @@ def world() -> Iterator[RunningSandbox]:
 @pytest.fixture
 def sandbox(world: RunningSandbox) -> RunningSandbox:
     """The world as it was made. Its clock moves on, so that the calls of other tests do not count."""
+    world.control.freeze(False)
     world.control.reset(seed=7, accounts=10, meetings=40, now=NOW.isoformat())
     world.control.clear_log()
     return world

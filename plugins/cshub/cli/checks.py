@@ -17,7 +17,7 @@ PANEL = "Before a run"
 Jobs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[JOB…]", help="Job ids, or paths of YAML files anywhere. None: every job.", show_default=False
+        metavar="JOB…", help="Job ids, or paths of YAML files anywhere. None: every job.", show_default=False
     ),
 ]
 

@@ -50,7 +50,7 @@ def row_block(row: PlanRow, mask: Mask) -> list[RenderableType]:
         f" → {printable(row.target_key)}" if row.target_key else "",
         f"  account {printable(row.account_id)}" if row.account_id else "",
     )
-    why = row.reason if row.rule.value == "filtered" and row.reason else explained(row.rule.value)
+    why = worded(row.reason) if row.rule.value == "filtered" and row.reason else explained(row.rule.value)
     block: list[RenderableType] = [line, Text(f"         {why}", style="dim")]
     if row.changes:
         cells = [(item.field, *_sides(item, mask), _kept(item)) for item in row.changes]

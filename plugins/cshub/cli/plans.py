@@ -113,7 +113,7 @@ def preview(
 
 
 def plan(
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Id of a job.", show_default=False)] = None,
+    job: Annotated[str | None, typer.Argument(metavar="JOB", help="Id of a job.", show_default=False)] = None,
     since: Since = None,
     until: Until = None,
     full: Full = False,
@@ -282,7 +282,10 @@ def _show_plan(screen: Screen, made: MadePlan, mask: Mask, *, show_all: bool) ->
     if not show_all and left > 0:
         screen.show(f"… and {counted(left, 'more row')}: --all shows them, --csv writes them to a file.", "")
     if made.rejects:
-        cells = [(it.source_key, it.field, it.reason, shown(mask.value(it.field, it.value), 40)) for it in made.rejects]
+        cells = [
+            (it.source_key, it.field, it.reason, shown(mask.value(it.field, it.value) or None, 40))
+            for it in made.rejects
+        ]
         screen.show(Text("Rejected by the mapping", style="bold red"))
         screen.show(grid(("=record", "attribute", "reason", "value"), cells[:SHOWN_ROWS]), "")
     for item in made.excesses:

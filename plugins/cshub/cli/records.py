@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="One job in detail.", show_default=False)] = None,
+    job: Annotated[str | None, typer.Argument(metavar="JOB", help="One job in detail.", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
     """Show the jobs: last run and its outcome, what waits, how far was read, when the next run is due."""

@@ -48,7 +48,7 @@ def flows(connection: Connection = None, url: TotangoUrl = None, as_json: Json =
     )
 )
 def accounts(
-    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="Part of the account's name.")] = None,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="Part of the account's name.")] = None,
     account_id: Annotated[str | None, typer.Option("--id", help="Show this one account in full.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     connection: Connection = None,

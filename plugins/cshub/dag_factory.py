@@ -57,12 +57,6 @@ RETRY_POLICY = ExceptionRetryPolicy(
             retry_delay=timedelta(seconds=60),
             reason="the call budget is used up",
         ),
-        RetryRule(
-            exception=f"{ERRORS}.LockHeld",
-            action=RetryAction.RETRY,
-            retry_delay=timedelta(seconds=30),
-            reason="another run of the pair is at work",
-        ),
     ]
 )
 SELDOM = "Seldom needed"

@@ -25,7 +25,7 @@ FAILS: set[type[errors.HubError]] = {
     errors.FencedOut,
     errors.StatisticsMismatch,
 }
-WAITS_S: dict[type[errors.HubError], int] = {errors.RateLimited: 60, errors.LockHeld: 30}
+WAITS_S: dict[type[errors.HubError], int] = {errors.RateLimited: 60}
 RETRIES: set[type[errors.HubError]] = {
     errors.HubError,
     errors.TransientError,
@@ -36,6 +36,7 @@ RETRIES: set[type[errors.HubError]] = {
     errors.DataError,
     errors.StateError,
     errors.LinkMoved,
+    errors.LockHeld,
     errors.StagingCorrupt,
     errors.AmbiguousWrite,
 }

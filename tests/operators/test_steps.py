@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from cshub.core.errors import AuthenticationFailed, RowsFailed, StagingCorrupt, WindowError
 from cshub.core.records import RunKind, RunOutcome
+from cshub.ledger import Ledger
 from cshub.operators.base import asked_of, run_kind
 from cshub.settings import Settings
 from cshub_sandbox.testing import RunningSandbox
-from tests.operators.conftest import STEPS, HandMadeRun, ledger_run
+from tests.operators.conftest import JOB, STEPS, HandMadeRun, ledger_run
 
 XCOM_LIMIT = 4_000
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -114,6 +115,24 @@ def test_a_refused_token_leaves_a_red_run_that_names_the_connection(
     row = ledger_run(settings, run)
     assert row is not None and row.outcome is RunOutcome.RED
     assert "connection totango_default" in (row.error or "")
+
+
+def test_a_load_waits_for_its_turn_without_a_try_of_its_own_while_another_run_is_at_work(
+    run: HandMadeRun, sandbox: RunningSandbox, settings: Settings
+) -> None:
+    run.until("approve")
+    now = datetime.now(UTC)
+    with Ledger.open(settings.ledger_url) as ledger:
+        name = f"pair:{ledger.pair_id(JOB)}"
+        other = ledger.acquire_lock(name, holder="elsewhere:1", run_id="other", now=now, ttl=timedelta(minutes=3))
+        with pytest.raises(AirflowRescheduleException) as put_off:
+            run.execute("load")
+        ledger.release(other)
+    assert timedelta(0) < put_off.value.reschedule_date - now < timedelta(minutes=1)
+    assert touchpoints(sandbox) == []
+    row = ledger_run(settings, run)
+    assert row is not None and row.outcome is RunOutcome.RUNNING
+    assert run.execute("load")["outcome"] == "green"
 
 
 @pytest.mark.parametrize("task_id", STEPS[1:])

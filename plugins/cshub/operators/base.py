@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowRescheduleException
 from croniter import croniter
 
-from cshub.core.errors import FencedOut, HubError, WindowError
+from cshub.core.errors import FencedOut, HubError, LockHeld, WindowError
 from cshub.core.records import RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from cshub.pipeline.run import Asked, Run
 
 XCOM_VERSION = 1
+TURN = timedelta(seconds=15)
 _KINDS = {"scheduled": RunKind.SCHEDULED, "backfill": RunKind.BACKFILL}
 _BY_SCHEDULE = frozenset(_KINDS.values())
 
@@ -41,8 +43,9 @@ class HubOperator(BaseOperator):
     def hub_run(self, context: Context) -> Iterator[Run]:
         """The run this task belongs to, its ledger open for the time of the block.
 
-        After an error the run is red in the ledger until a later try goes on with it; whether there is one is decided
-        by the DAG's retry policy, by the kind of error.
+        While another run of the pair is at work, the task is put off without a worker slot, and without using up one
+        of its tries. After any other error the run is red in the ledger until a later try goes on with it; whether
+        there is one is decided by the DAG's retry policy, by the kind of error.
         """
         from cshub.pipeline.opening import opened_run
 
@@ -50,6 +53,9 @@ class HubOperator(BaseOperator):
         with opened_run(self.job_id, hub_run_id(context), kind, on_progress=_progress_into(context)) as run:
             try:
                 yield run
+            except LockHeld as error:
+                self.log.info("Waits for its turn, and looks again in %.0f s. %s", TURN.total_seconds(), error)
+                raise AirflowRescheduleException(run.clock.now() + TURN) from error  # type: ignore[no-untyped-call]
             except HubError as error:
                 _note_failure(run, error)
                 raise

@@ -16,13 +16,12 @@ from cshub_runtime.supervisor import LocalAirflow
 from tests.e2e.notice_board import NoticeBoard, write_documented_files
 from tests.e2e.stage import Scene, Stage, job_text
 
-WEEKLY: Mapping[str, Any] = {"kind": "weekly", "on": "mon", "at": "00:00"}
 TWICE_A_MONTH: Mapping[str, Any] = {"kind": "cron", "cron": "0 0 1,16 * *"}
 MANUAL: Mapping[str, Any] = {"kind": "manual"}
 
 JOBS: Mapping[str, Mapping[str, Any]] = {
     "first_sync": {"scene": "calm"},
-    "backfilled_by_command": {"scene": "past", "schedule": WEEKLY},
+    "backfilled_by_command": {"scene": "past", "schedule": TWICE_A_MONTH},
     "backfilled_by_rest": {"scene": "past_again", "schedule": TWICE_A_MONTH},
     **{f"killed_{number}": {"scene": "storm", "schedule": MANUAL, "retries": 12} for number in range(1, 6)},
     "orphaned": {"scene": "orphan", "schedule": MANUAL},

@@ -55,7 +55,7 @@ def past(stage: Stage) -> Scene:
 
 @pytest.fixture(scope="module")
 def filled(stage: Stage, past: Scene) -> list[dict[str, Any]]:
-    """The runs of a backfill by command, in a tenant that has two of the weeks already."""
+    """The runs of a backfill by command, in a tenant that has two weeks of them already."""
     stage.run(BY_COMMAND, window_start=NOW - timedelta(days=64), window_end=NOW - timedelta(days=50))
     await_true("quiet", lambda: all(RunState(run["state"]).finished for run in stage.rest.runs(BY_COMMAND)))
     assert past.writes() > 0
@@ -66,7 +66,7 @@ def filled(stage: Stage, past: Scene) -> list[dict[str, Any]]:
 def test_a_backfill_by_command_makes_exactly_the_missing_touchpoints(
     stage: Stage, past: Scene, filled: list[dict[str, Any]]
 ) -> None:
-    assert len(filled) >= 11
+    assert len(filled) >= 5
     assert {run["state"] for run in filled} == {"success"}
     start, end = covered(filled)
     held = past.held()

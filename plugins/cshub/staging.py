@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cshub.core.errors import StagingCorrupt
+from cshub.core.errors import ServiceUnavailable, StagingCorrupt
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -48,7 +48,8 @@ class Staging:
     ) -> FrameRef:
         """Stage chunks of one frame, each with the columns of ``schema``. Writing again replaces the earlier file.
 
-        One row group a chunk: memory depends on the chunk, not on the run.
+        One row group a chunk: memory depends on the chunk, not on the run. Raises :class:`ServiceUnavailable` when
+        there is no room or the place cannot be written.
         """
         buffer = io.BytesIO()
         rows = 0
@@ -58,7 +59,13 @@ class Staging:
                 rows += len(frame)
         content = buffer.getvalue()
         path = f"{_folder(job_id, run_id)}/{name}.parquet"
-        self._put(path, content)
+        try:
+            self._put(path, content)
+        except OSError as error:
+            raise ServiceUnavailable(
+                f"The staged file {path} cannot be written below {self.url}: {error}. Check that the place exists, "
+                "may be written and has room; then run again."
+            ) from error
         return FrameRef(path, rows, hashlib.sha256(content).hexdigest())
 
     def read(self, ref: FrameRef) -> Iterator[pd.DataFrame]:
@@ -96,8 +103,11 @@ class Staging:
             return
         local.parent.mkdir(parents=True, exist_ok=True)
         draft = local.with_name(f".{local.name}.{uuid.uuid4().hex}")
-        draft.write_bytes(content)
-        draft.replace(local)
+        try:
+            draft.write_bytes(content)
+            draft.replace(local)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def _get(self, path: str) -> bytes:
         local = self._local(path)

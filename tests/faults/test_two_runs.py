@@ -170,11 +170,10 @@ def test_a_write_that_an_earlier_run_left_open_counts_in_the_later_run_as_what_i
     first = busy.course()
     first.plan()
     busy.fault("drop_after_commit", service="totango", only_writes=True, nth=2)
-    busy.fuse.only = "POST /api/v3/touchpoints/"
     busy.fuse.renew(burns_at=4)
+    busy.fuse.only = "POST /api/v3/touchpoints/"
     with pytest.raises(Crash):
         first.load()
-    busy.fuse.only = None
     busy.fuse.renew()
     busy.wait(minutes=5)
     statistics = busy.sync().statistics
@@ -187,11 +186,10 @@ def test_a_change_that_came_after_a_lost_create_is_sent_by_the_run_that_settles_
     item = meet(busy, subject="Newest", ended_ago_s=60.0, summary="First words.")
     first = busy.course()
     first.plan()
-    busy.fuse.only = "POST /api/v3/touchpoints/"
     busy.fuse.renew(burns_at=2)
+    busy.fuse.only = "POST /api/v3/touchpoints/"
     with pytest.raises(Crash):
         first.load()
-    busy.fuse.only = None
     busy.fuse.renew()
     busy.act("chorus", "edit_meeting", id=item.id, summary="Second words.")
     busy.wait(minutes=5)
@@ -203,11 +201,10 @@ def test_a_change_that_came_after_a_lost_create_is_sent_by_the_run_that_settles_
 def test_a_lost_create_that_a_user_edited_before_it_was_settled_is_recognised_and_the_edit_kept(busy: Lab) -> None:
     first = busy.course()
     first.plan()
-    busy.fuse.only = "POST /api/v3/touchpoints/"
     busy.fuse.renew(burns_at=2)
+    busy.fuse.only = "POST /api/v3/touchpoints/"
     with pytest.raises(Crash):
         first.load()
-    busy.fuse.only = None
     busy.fuse.renew()
     [made] = [item for item in busy.touchpoints() if item["by_api"]]
     busy.wait(minutes=1)

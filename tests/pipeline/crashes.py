@@ -17,12 +17,16 @@ class Crash(BaseException):
 
 @dataclass
 class Fuse:
-    """Counts boundaries; at number ``burns_at`` (from 1) the process dies, and stays dead until :meth:`renew`."""
+    """Counts boundaries; at number ``burns_at`` (from 1) the process dies, and stays dead until :meth:`renew`.
+
+    With ``raises``, that is raised there instead, and the process lives on.
+    """
 
     burns_at: int | None = None
     only: str | None = None  # count only boundaries whose place contains this
     places: list[str] = field(default_factory=list)
     dead: bool = False
+    raises: Exception | None = None
 
     def step(self, place: str) -> None:
         if self.dead:
@@ -31,12 +35,14 @@ class Fuse:
             return
         self.places.append(place)
         if len(self.places) == self.burns_at:
+            if self.raises is not None:
+                raise self.raises
             self.dead = True
             raise Crash(place)
 
     def renew(self, burns_at: int | None = None) -> None:
         """A fresh process."""
-        self.burns_at, self.dead = burns_at, False
+        self.burns_at, self.dead, self.raises, self.only = burns_at, False, None, None
         self.places.clear()
 
 

@@ -7,6 +7,7 @@ from cshub.core.records import Outcome
 from cshub.core.stats import RunStatistics as Statistics
 from cshub.pipeline.run import Asked
 from tests.pipeline.cast import edit, meet, policy, revise, touchpoint_of, writes_of
+from tests.pipeline.crashes import Crash
 from tests.pipeline.lab import Lab
 
 KEEP, OVERWRITE, NATIVE = TargetEdit.KEEP, TargetEdit.OVERWRITE, TargetEdit.OVERWRITE_WITHIN_24H
@@ -96,6 +97,24 @@ def test_a_user_who_fills_an_empty_touchpoint_keeps_the_words_when_the_summary_c
     quiet.wait(minutes=10)
     quiet.sync()
     assert touchpoint_of(quiet, item)["content"] == "My own notes."
+
+
+def test_words_typed_into_an_empty_touchpoint_before_a_killed_run_had_read_it_back_are_kept(quiet: Lab) -> None:
+    item = meet(quiet, summary=None)
+    course = quiet.course()
+    course.plan()
+    quiet.fuse.renew(burns_at=1)
+    quiet.fuse.only = "events/search"
+    with pytest.raises(Crash):
+        course.load()
+    quiet.fuse.renew()
+    edit(quiet, item, content="My own notes.")
+    quiet.wait(minutes=2)
+    course.load()
+    quiet.act("chorus", "finish_summary", id=item.id, summary="Summary.")
+    quiet.wait(minutes=10)
+    quiet.sync()
+    assert touchpoint_of(quiet, item)["content"].strip() == "My own notes."
 
 
 def test_an_update_that_waited_is_left_out_when_a_person_edited_the_touchpoint_meanwhile(quiet: Lab) -> None:

@@ -69,8 +69,7 @@ def _completed(run: Run, link: Link, row: PlanRow, record: TargetRecord) -> Link
     written = {change.field for change in row.changes if change.winner == "source"}
     kept = {name: mark for name, mark in (link.target_base or {}).items() if name not in written}
     if row.action is Action.CREATE and was_edited(record):
-        sent = fingerprints(row.values, run.mapping.kinds)
-        kept = {**{name: mark for name, mark in sent.items() if name in now}, **kept}
+        kept = {**{name: mark for name, mark in row.source_base.items() if name in now}, **kept}
     return replace(
         link,
         target_base={**now, **kept},

@@ -101,7 +101,7 @@ def _base(run: Run, intent: Intent, record: TargetRecord) -> dict[str, str]:
     now = fingerprints(record.values, run.mapping.kinds)
     kept = {name: mark for name, mark in (hint["target_base"] or {}).items() if name not in hint["written"]}
     if intent.operation is Operation.CREATE and was_edited(record):
-        kept = {**{name: mark for name, mark in hint["expected"].items() if name in now}, **kept}
+        kept = {**{name: mark for name, mark in hint["source_base"].items() if name in now}, **kept}
     return {**now, **kept}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from tests.e2e.stage import Scene, Stage, await_true
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest.mark.timeout(240)]
 
 NOW = datetime.now(UTC)
+READING_S = 3.0
 WINDOW = {"window_start": NOW - timedelta(days=70), "window_end": NOW - timedelta(days=10)}
 
 
@@ -29,6 +31,11 @@ def question(stage: Stage, job_id: str, run_id: str) -> dict[str, Any]:
 
 
 def answer(stage: Stage, job_id: str, run_id: str, option: str) -> None:
+    """Answer as a person does, who reads first.
+
+    Airflow 3.3.2 loses an answer that comes before its scheduler has noticed that the task waits, and asks again.
+    """
+    time.sleep(READING_S)
     path = f"{_approve_path(job_id, run_id)}/hitlDetails"
     stage.rest.call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
 

@@ -16,7 +16,7 @@ from tests.pipeline.crashes import Crash
 from tests.pipeline.lab import Course, Lab
 from tests.pipeline.oracle import assert_held
 
-SHARE = 18
+SHARE = 12
 LOST_ANSWERS: dict[str, Any] = {"kind": "drop_after_commit", "service": "totango", "only_writes": True, "every": 4}
 
 

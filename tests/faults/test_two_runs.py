@@ -220,8 +220,19 @@ def test_a_lost_create_that_a_user_edited_before_it_was_settled_is_recognised_an
     assert after["content"].strip() == "Words of a user."
 
 
+def test_identical_meetings_whose_answers_are_all_lost_become_one_touchpoint_each(quiet: Lab) -> None:
+    start = quiet.clock.now().isoformat()
+    quiet.wait(hours=1)
+    twins = [meet(quiet, subject="Twins", summary="The same.", starts_at=start).id for _ in range(3)]
+    quiet.fault("drop_after_commit", service="totango", only_writes=True)
+    done = quiet.sync()
+    assert (done.statistics.created, creates(quiet)) == (3, 3)
+    links = quiet.ledger.links(done.run.pair_id, twins)
+    assert len({link.target_key for link in links.values()}) == 3
+
+
 def test_two_jobs_on_one_token_keep_to_the_budget_together(busy: Lab) -> None:
-    for number in range(150):
+    for number in range(90):
         meet(busy, ended_ago_s=100.0 * (number + 1000), subject=f"Old {number}")
     busy.sandbox.service("totango").switches.rate_limit = 100
     quota = SharedQuota(

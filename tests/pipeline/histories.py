@@ -54,6 +54,7 @@ class History:
     words: dict[Identity, dict[str, str]] = field(default_factory=dict)
     deleted: Counter[Identity] = field(default_factory=Counter)
     hidden: set[str] = field(default_factory=set)
+    remembered: list[Expected] = field(default_factory=list)
 
     def live(self, steps: int) -> None:
         """``steps`` random steps."""
@@ -132,13 +133,7 @@ class History:
 
     def _lost_from_sight(self) -> list[Expected]:
         """What may be there still, though Chorus shows the meeting no more."""
-        return [item for item in self._memory if item.meeting_id in self.hidden]
-
-    @property
-    def _memory(self) -> list[Expected]:
-        return self._remembered
-
-    _remembered: list[Expected] = field(default_factory=list)
+        return [item for item in self.remembered if item.meeting_id in self.hidden]
 
     def _records(self) -> Any:
         return self.lab.sandbox.service("chorus").records
@@ -205,7 +200,7 @@ def finish_summary(history: History) -> None:
 def hide_in_chorus(history: History) -> None:
     item = history.any_meeting()
     if item is not None:
-        history._remembered += expected_touchpoints(history.lab.sandbox, [item])
+        history.remembered += expected_touchpoints(history.lab.sandbox, [item])
         history.hidden.add(item.id)
         history.lab.act("chorus", history.rng.choice(("delete_meeting", "make_private")), id=item.id)
 

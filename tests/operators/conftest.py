@@ -22,6 +22,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from cshub.dag_factory import build_dag
 from cshub.ledger import Ledger, RunRow
 from cshub.library import JobLibrary
+from cshub.pipeline import readback
 from cshub.settings import Settings
 from cshub_sandbox.testing import RunningSandbox, start_sandbox
 
@@ -106,6 +107,7 @@ def settings(sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("CSHUB_STAGING_URL", (tmp_path / "staging").as_uri())
     monkeypatch.setenv("CSHUB_TIMEZONE", "Europe/Berlin")
     monkeypatch.delenv("CSHUB_JOBS_DIR", raising=False)
+    monkeypatch.setattr(readback, "SEARCH_LAG_S", 0.0)  # as the sandbox above is set
     return Settings.from_environment()
 
 

@@ -35,7 +35,7 @@ check: .venv/.stamp ## format, lint, types, import rules and the fast tests, in 
 	.venv/bin/ruff check .
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
-	$(PYTEST) -m "$(EVERYDAY) and not live" -n 2 --dist loadgroup -q $(ARGS)
+	$(PYTEST) tests/core tests/deploy -m "$(EVERYDAY)" -n 2 --dist loadgroup -q $(ARGS)
 
 clean: ## remove everything the other commands have put here (not while a demo runs)
 	rm -rf .uv .venv .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

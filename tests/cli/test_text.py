@@ -13,7 +13,7 @@ from cshub.cli.options import bounds_of, moment_of
 from cshub.cli.personal import Mask, masked
 from cshub.cli.screen import as_json_text, printable, shown
 from cshub.cli.wording import RULES, STATES, duration
-from cshub.core.diff import Rule
+from cshub.core.planning import Rule
 from cshub.core.records import LinkState
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import settings
 from pydantic import BaseModel, ConfigDict
 
-from cshub.core.diff import Desired, PlanRules
 from cshub.core.jobfile import bind, parse_job, parse_template
 from cshub.core.jobs import BoundJob, TargetEdit
 from cshub.core.mapping import CompiledMapping, compile_mapping
 from cshub.core.objects import FieldSpec, Kind, ObjectSpec, Role, spec_of
+from cshub.core.planning import Desired, PlanRules
 from cshub.core.records import Link, LinkState, Origin, SourceRecord, TargetRecord
 from cshub.core.values import fingerprints
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cshub.core.diff import Desired, PlanRow, PlanRules, Rule, TargetView, decide, needs_proof
+from cshub.core.diff import decide, needs_proof
 from cshub.core.jobs import TargetEdit
+from cshub.core.planning import Desired, PlanRow, PlanRules, Rule, TargetView
 from cshub.core.records import Action, Link, LinkState, Origin, Presence, TargetRecord
 from cshub.core.values import fingerprint, fingerprints
 
@@ -303,7 +304,7 @@ def test_a_parked_record_is_parked_once_and_created_when_its_account_appears() -
     assert (created.action, created.link_version) == (Action.CREATE, 1)
 
 
-@pytest.mark.parametrize("state", [LinkState.REJECTED, LinkState.FAILED, LinkState.GIVEN_UP])
+@pytest.mark.parametrize("state", [LinkState.REJECTED, LinkState.FAILED])
 def test_a_record_that_never_reached_the_target_is_tried_again(state: LinkState) -> None:
     old = Link(1, "m1", state, 4)
     assert decide(desired(), old, None, rules()).action is Action.CREATE

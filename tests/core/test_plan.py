@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cshub.core.diff import PlanRow, Rule
 from cshub.core.jobs import Guard, GuardLimit
 from cshub.core.plan import PLAN_COLUMNS, Excess, count_plan, excesses, plan_digest, plan_frame, plan_rows
+from cshub.core.planning import PlanRow, Rule
 from cshub.core.records import Action, Change, LinkState, Operation, Origin
 
 from .core_cast import STEADY

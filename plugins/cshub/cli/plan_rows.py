@@ -12,7 +12,7 @@ from cshub.cli.wording import duration, explained, worded
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from cshub.core.diff import PlanRow
+    from cshub.core.planning import PlanRow
     from cshub.core.records import Change
 
 STYLES: Mapping[str, str] = {

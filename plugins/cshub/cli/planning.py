@@ -11,12 +11,12 @@ from typing import Any
 
 from cshub.cli.airflow_home import settle_airflow
 from cshub.cli.personal import Mask
-from cshub.core.diff import PlanRow
 from cshub.core.errors import FencedOut, HubError, StateError
 from cshub.core.jobs import BoundJob
 from cshub.core.mapping import ABSENT
 from cshub.core.objects import Role
 from cshub.core.plan import PlanCounts, count_plan, excesses
+from cshub.core.planning import PlanRow
 from cshub.core.records import Origin, RejectEntry, RunKind, RunOutcome, SourceRecord
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window, choose_window

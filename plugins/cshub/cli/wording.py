@@ -31,7 +31,6 @@ STATES: Mapping[str, str] = {
     "rejected": "failed validation; no write was tried",
     "failed": "the target refused the write; tried again in the next run",
     "deleted": "deleted in the target by a person; never made again",
-    "given_up": "waited longer than the job allows",
 }
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from cshub.core.diff import PlanRow, Rule
 from cshub.core.jobs import Guard, GuardLimit
+from cshub.core.planning import PlanRow, Rule
 from cshub.core.records import Action, Change, LinkState, Operation, Origin
 
 TEXT_COLUMNS = (

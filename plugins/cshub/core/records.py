@@ -84,7 +84,6 @@ class LinkState(StrEnum):
     REJECTED = "rejected"  # failed validation; no write was tried
     FAILED = "failed"  # the target refused the write
     DELETED = "deleted"  # the target record was deleted by a person; never made again
-    GIVEN_UP = "given_up"  # waited longer than the job's limit; still listed
 
 
 RETRIED_STATES = (LinkState.EMPTY, LinkState.PARKED, LinkState.REJECTED, LinkState.FAILED)

@@ -89,7 +89,6 @@ STATE_CODES: Mapping[LinkState, int] = {
     LinkState.REJECTED: 4,
     LinkState.FAILED: 5,
     LinkState.DELETED: 6,
-    LinkState.GIVEN_UP: 7,
 }
 _STATES = {code: state for state, code in STATE_CODES.items()}
 

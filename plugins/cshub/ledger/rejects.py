@@ -17,7 +17,7 @@ from cshub.ledger.tables import reject
 
 VALUE_LIMIT = 500
 """Characters kept of an offending value."""
-_UNSETTLED = (LinkState.REJECTED, LinkState.FAILED, LinkState.GIVEN_UP)
+_UNSETTLED = (LinkState.REJECTED, LinkState.FAILED)
 
 
 def store(

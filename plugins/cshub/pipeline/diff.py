@@ -10,10 +10,11 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from cshub.core.diff import Desired, PlanRow, PlanRules, Rule, TargetView, decide, needs_proof
+from cshub.core.diff import decide, needs_proof
 from cshub.core.mapping import MappedRecord
 from cshub.core.objects import Role
 from cshub.core.plan import PLAN_COLUMNS, PlanCounts, count_plan, plan_digest, plan_frame, plan_rows
+from cshub.core.planning import Desired, PlanRow, PlanRules, Rule, TargetView
 from cshub.core.records import Link, Origin, Presence, RunKind, TargetKey, TargetRecord
 from cshub.core.values import parse_moment
 from cshub.core.window import Window
@@ -24,7 +25,7 @@ from cshub.pipeline.settle import AFTER_TAKEOVER_S, settle
 from cshub.pipeline.writes import Writer
 from cshub.staging import FrameRef
 
-SEARCH_LAG = timedelta(minutes=5)  # a search may show the state before our own write; apis: seconds, here with room
+SEARCH_LAG = timedelta(minutes=5)  # a search may show the state before our own write (docs/vendors/totango.md §6.2), here with room
 ItemT = TypeVar("ItemT")
 PLAN_SCHEMA = pa.schema([(name, pa.int64() if name == "link_version" else pa.string()) for name in PLAN_COLUMNS])
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from cshub.core.diff import PlanRow
 from cshub.core.errors import TransientError
+from cshub.core.planning import PlanRow
 from cshub.core.records import Action, Link, LinkState, Outcome, RejectEntry, RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.values import parse_moment

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 import pyarrow as pa
 
-from cshub.core.diff import Rule
 from cshub.core.errors import SpecError
 from cshub.core.mapping import CompiledMapping, MappedRecord
 from cshub.core.objects import Kind, Role
+from cshub.core.planning import Rule
 from cshub.core.records import RejectEntry
 from cshub.core.schema import META, frame_rows, map_chunk, to_frame
 from cshub.core.stats import RunStatistics

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from cshub.core.diff import PlanRow
 from cshub.core.errors import TransientError
 from cshub.core.objects import Role
+from cshub.core.planning import PlanRow
 from cshub.core.records import Action, Link, Origin, TargetRecord
 from cshub.core.values import fingerprints, parse_moment
 from cshub.core.window import Window
 from cshub.pipeline.run import Run
 from cshub.pipeline.writes import Writer, was_edited
 
-SEARCH_LAG_S = 3.0  # apis: search lags a few seconds behind writes
+SEARCH_LAG_S = 3.0  # docs/vendors/totango.md §6.2, row "Read-after-write"
 BATCH = 500
 
 

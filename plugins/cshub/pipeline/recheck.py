@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cshub.core.diff import PlanRow
+from cshub.core.planning import PlanRow
 from cshub.pipeline.diff import plan_mapped
 from cshub.pipeline.extract import read_named
 from cshub.pipeline.map import map_now

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import xxhash
 
-from cshub.core.diff import PlanRules
 from cshub.core.jobs import BoundJob, OnNull
 from cshub.core.mapping import CompiledMapping, compile_mapping
 from cshub.core.objects import ObjectSpec, Role
+from cshub.core.planning import PlanRules
 from cshub.core.ports import Source, Target
 from cshub.core.records import RunKind
 from cshub.core.values import FINGERPRINT_VERSION

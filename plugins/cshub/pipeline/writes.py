@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 import xxhash
 
-from cshub.core.diff import PlanRow, Rule
 from cshub.core.errors import (
     AmbiguousWrite,
     DataError,
@@ -22,6 +21,7 @@ from cshub.core.errors import (
     RequestRefused,
     TransientError,
 )
+from cshub.core.planning import PlanRow, Rule
 from cshub.core.records import (
     Action,
     Change,

@@ -25,7 +25,8 @@ from cshub.pipeline.settle import AFTER_TAKEOVER_S, settle
 from cshub.pipeline.writes import Writer
 from cshub.staging import FrameRef
 
-SEARCH_LAG = timedelta(minutes=5)  # a search may show the state before our own write (docs/vendors/totango.md §6.2), here with room
+SEARCH_LAG = timedelta(minutes=5)
+"""A search may show the state before our own write: seconds (docs/vendors/totango.md §6.2), here with room."""
 ItemT = TypeVar("ItemT")
 PLAN_SCHEMA = pa.schema([(name, pa.int64() if name == "link_version" else pa.string()) for name in PLAN_COLUMNS])
 

@@ -38,7 +38,7 @@ class Component:
 
     def start(self) -> None:
         """Start the program; what is left of an earlier start of it is killed first."""
-        self._kill_session()
+        self.kill()
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
-
-# Airflow makes its home folder when it is first imported; this one is ignored by git.
-os.environ.setdefault("AIRFLOW_HOME", str(Path(__file__).parents[2] / ".cshub" / "airflow"))
-
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 

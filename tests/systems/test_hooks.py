@@ -86,6 +86,19 @@ def test_the_test_button_says_what_to_correct(
     )
 
 
+@pytest.mark.parametrize("hook_class", [ChorusHook, TotangoHook])
+def test_the_test_button_names_the_address_of_a_host_that_is_down_and_does_not_try_again(
+    hook_class: type[ChorusHook] | type[TotangoHook], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, "down", conn_type=hook_class.conn_type, host="http://127.0.0.1:9", password="a-token")
+    hook = hook_class("down")
+    works, text = hook.test_connection()
+    assert not works
+    assert "leads to http://127.0.0.1:9." in text
+    assert hook.client.http.calls == 1
+    hook.client.close()
+
+
 def test_a_connection_that_is_not_there_says_where_to_add_it() -> None:
     with pytest.raises(ConnectionSpecError, match="add it under Admin, Connections, type chorus"):
         _ = ChorusHook("nowhere").client

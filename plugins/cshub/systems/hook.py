@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +11,11 @@ import requests
 from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from cshub.core.errors import ConnectionSpecError, HubError
+from cshub.core.errors import ConnectionSpecError, HubError, TransientError
 from cshub.core.quota import Quota
 from cshub.systems.connection import ConnectionFields
 from cshub.systems.http import ApiSession, HttpPolicy, Wire
+from cshub.systems.retry import RetryPolicy
 
 QuotaMaker = Callable[[str, int], Quota]
 """Token and calls a minute → the budget shared by all who use that token."""
@@ -29,6 +31,7 @@ class ApiHook(HttpHook):
     def __init__(self, conn_id: str, *, quotas: QuotaMaker | None = None) -> None:
         super().__init__(method="GET", http_conn_id=conn_id)
         self._quotas = quotas
+        self._retries = True
 
     @cached_property
     def fields(self) -> ConnectionFields:
@@ -66,9 +69,15 @@ class ApiHook(HttpHook):
         return http.session
 
     def test_connection(self) -> tuple[bool, str]:
-        """What the Test button shows: whom the token belongs to and what it sees, or what to correct."""
+        """What the Test button shows: whom the token belongs to and what it sees, or what to correct.
+
+        Every call is sent once: a person is waiting.
+        """
+        self._retries = False
         try:
             return True, self.greeting()
+        except TransientError as error:
+            return False, f"{error} The connection leads to {self.http().base_url}."
         except HubError as error:
             return False, str(error)
 
@@ -76,4 +85,7 @@ class ApiHook(HttpHook):
         fields = self.fields
         limit = fields.calls_per_minute(calls_per_minute)
         quota = self._quotas(fields.required_token(), limit) if self._quotas and limit else None
-        return Wire(policy=fields.policy(policy), quota=quota, adapter=self.keep_alive_adapter)
+        chosen = fields.policy(policy)
+        if not self._retries:
+            chosen = replace(chosen, retry=RetryPolicy(attempts=1, gateway_timeout_attempts=1, rate_limit_attempts=1))
+        return Wire(policy=chosen, quota=quota, adapter=self.keep_alive_adapter)

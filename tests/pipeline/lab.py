@@ -41,7 +41,7 @@ from cshub_sandbox.inprocess import call
 from cshub_sandbox.kernel import Request
 from cshub_sandbox.sandbox import Sandbox, WorldSize
 from tests.pipeline.crashes import Fuse, FusedDatabase
-from tests.pipeline.gate_adapter import GateAdapter
+from tests.pipeline.gate_adapter import FusedGateAdapter
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 JOB_ID = "chorus_touchpoints_inbound"
@@ -203,7 +203,7 @@ class Lab:
 
     def wire(self, name: str, quota: Quota | None = None) -> Wire:
         return Wire(
-            adapter=GateAdapter(self.sandbox, name, self.fuse),
+            adapter=FusedGateAdapter(self.sandbox, name, self.fuse),
             sleep=self.clock.sleep,
             wall=lambda: self.clock.now().timestamp(),
             quota=quota,

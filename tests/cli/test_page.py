@@ -17,7 +17,7 @@ from cshub_sandbox.testing import RunningSandbox
 
 PAGE = PROJECT / "docs" / "command-line.md"
 BLOCK = re.compile(r"^```console ?(\d*)\n\$ cshub ([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PLAN_ID = re.compile(r"\b[a-z_]+-\d{8}-\d{4}-[0-9a-f]{6}\b")
+PLAN_ID = re.compile(r"\b[a-z_]+-\d{8}-\d{4,6}-[0-9a-f]{6}\b")
 CHANGING = (
     (PLAN_ID, "PLAN"),
     (re.compile(r"\b(?:manual|plan|apply|preview)__[\w:.+-]+(?:\n[\w:.+-]+)?"), "RUN"),

@@ -64,6 +64,34 @@ def test_a_plan_is_applied_once(lab: Lab) -> None:
     assert writes_of(lab, before) == []
 
 
+def test_two_dry_runs_of_one_moment_keep_two_plans(quiet: Lab) -> None:
+    meet(quiet)
+    first, second = rehearse(quiet), rehearse(quiet)
+    assert first.plan_id != second.plan_id
+    assert first.created_at == second.created_at
+    assert apply(quiet, first).statistics.created == 1
+
+
+def test_a_repeated_step_keeps_its_plan_under_the_same_id(quiet: Lab) -> None:
+    meet(quiet)
+    course = quiet.course(RunKind.DRY)
+    planned = course.plan()
+    assert course.run and course.mapped and course.extracted
+    ids = set()
+    for _ in range(2):
+        ids.add(
+            keep_plan(
+                course.run,
+                planned,
+                rejects=course.mapped.rejects,
+                statistics=course.mapped.statistics,
+                window=course.extracted.window,
+            )
+        )
+        quiet.wait(minutes=2)
+    assert len(ids) == 1
+
+
 def test_a_plan_of_a_job_that_was_changed_since_is_refused(quiet: Lab) -> None:
     meet(quiet)
     plan = rehearse(quiet)

@@ -42,11 +42,11 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "cshub plan chorus_touchpoints_inbound",
             "cshub plan chorus_touchpoints_inbound --from 2026-11-01 --to 2026-11-08 --csv plan.csv",
-            "cshub plan --show chorus_touchpoints_inbound-20261120-2300-1a2b3c",
+            "cshub plan --show chorus_touchpoints_inbound-20261120-230000-1a2b3c",
         ),
     )(plan)
     app.command(rich_help_panel=PANEL, epilog=examples("cshub plans chorus_touchpoints_inbound"))(plans)
-    app.command(rich_help_panel="Runs", epilog=examples("cshub apply chorus_touchpoints_inbound-20261120-2300-1a2b3c"))(
+    app.command(rich_help_panel="Runs", epilog=examples("cshub apply chorus_touchpoints_inbound-20261120-230000-1a2b3c"))(
         apply
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from cshub.core.errors import StateError
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
@@ -13,8 +15,14 @@ from cshub.staging import FrameRef
 
 
 def keep_plan(run: Run, planned: Planned, *, rejects: FrameRef, statistics: RunStatistics, window: Window) -> str:
-    """Keep a plan under a short id, which comes back; the same run keeps it once."""
-    plan_id = f"{run.bound.id}-{run.clock.now():%Y%m%d-%H%M}-{planned.digest[:6]}"
+    """Keep a plan under a short id of its own, which comes back; the same run keeps it once.
+
+    The id tells the job and the moment its run was opened, and ends with a digest of run and plan.
+    """
+    opened = run.ledger.run(run.run_id)
+    moment = run.clock.now() if opened is None else opened.opened_at
+    mark = hashlib.sha256(f"{run.run_id}\n{planned.digest}".encode()).hexdigest()[:6]
+    plan_id = f"{run.bound.id}-{moment:%Y%m%d-%H%M%S}-{mark}"
     run.ledger.save_plan(
         plan_id,
         job_id=run.bound.id,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -59,10 +60,7 @@ class JobLibrary:
         raise JobFileError([Fault(_shown(self.jobs_dir / f"{job_id}.yaml"), "(file)", "there is no such job", remedy)])
 
     def templates(self) -> list[MappingTemplate]:
-        return [
-            parse_template(path.read_text("utf-8"), _shown(path))[0]
-            for path in sorted(self.mappings_dir.glob("*.yaml"))
-        ]
+        return [parse_template(_text_of(path), _shown(path))[0] for path in sorted(self.mappings_dir.glob("*.yaml"))]
 
     def load(self, path: Path) -> JobFile:
         """One job file with its template, as far as it can be understood; its ``faults`` tell the rest.
@@ -70,7 +68,7 @@ class JobLibrary:
         Raises :class:`JobFileError` when nothing more can be said of it: no YAML, no type, an unknown type.
         """
         shown = _shown(path)
-        reading = read_job(path.read_text("utf-8"), shown)
+        reading = read_job(_text_of(path), shown)
         if reading.job is None:
             raise JobFileError(reading.faults)
         job, lines = reading.job, reading.lines
@@ -80,7 +78,7 @@ class JobLibrary:
         template_path = self.mappings_dir / f"{job.type}.yaml"
         if not template_path.is_file():
             raise JobFileError([*faults, self._unknown_type(job, shown, lines)])
-        template, template_lines = _parsed_template(template_path.read_text("utf-8"), _shown(template_path))
+        template, template_lines = _parsed_template(_text_of(template_path), _shown(template_path))
         own = job.mapping is not None and job.mapping.fields is not None
         at = CheckedFile(shown, lines, _shown(template_path), template_lines, own)
         return JobFile(bind(job, template), at, faults)
@@ -98,10 +96,36 @@ class JobLibrary:
         found: dict[str, list[Fault]] = {}
         for job_id in job_ids or self.job_ids():
             try:
-                found[job_id] = self.load(self.path_of(job_id)).faults()
+                loaded = self.load(self.path_of(job_id))
+                found[job_id] = [*loaded.faults(), *self._rival_faults(loaded)]
             except JobFileError as error:
                 found[job_id] = list(error.faults)
         return found
+
+    def rivals(self, bound: BoundJob) -> list[BoundJob]:
+        """Other jobs that move the same object between the same connections, and keep links of their own.
+
+        Each of them would make every record once more. Files that cannot be understood are left out.
+        """
+        return [other for other in self._others(bound) if _route(other) == _route(bound) and not _share(other, bound)]
+
+    def _others(self, bound: BoundJob) -> Iterator[BoundJob]:
+        for path in self.job_paths():
+            if path.stem != bound.id:
+                with suppress(JobFileError):
+                    yield self.load(path).bound
+
+    def _rival_faults(self, loaded: JobFile) -> list[Fault]:
+        remedy = "Write the same `pair:` in both, such as `pair: {}`, or use other connections."
+        return [
+            loaded.at.fault(
+                ("pair",),
+                f"the job {rival.id} moves the same records between the same connections, and neither knows what the "
+                "other has made: every record would be made twice",
+                remedy.format(rival.pair_name),
+            )
+            for rival in self.rivals(loaded.bound)
+        ]
 
     def _identity_faults(self, job: Job, path: Path, lines: Lines) -> list[Fault]:
         if job.id == path.stem:
@@ -114,6 +138,29 @@ class JobLibrary:
         match = closest(job.type, known)
         remedy = f"Did you mean {match}?" if match else f"Known types: {', '.join(known)}."
         return Fault(shown, "type", f"there is no integration type {job.type}", remedy, lines.at(("type",)))
+
+
+def _route(bound: BoundJob) -> tuple[str, ...]:
+    template, job = bound.template, bound.job
+    source, target = template.source, template.target
+    return source.system, source.object, job.source.connection, target.system, target.object, job.target.connection
+
+
+def _share(one: BoundJob, other: BoundJob) -> bool:
+    return one.pair_name == other.pair_name
+
+
+def _text_of(path: Path) -> str:
+    """Text of a file. Raises :class:`JobFileError` when it is not text in UTF-8 or cannot be read."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        fault = Fault(_shown(path), "(file)", "not text in UTF-8", "Save the file in the encoding UTF-8.", line)
+        raise JobFileError([fault]) from error
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}"
+        raise JobFileError([Fault(_shown(path), "(file)", reason, "Make it readable for the hub.")]) from error
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ LOGIN = Login("admin", "cshub-demo")
 TASK_ORDER = ("extract", "map", "diff", "approve", "load")
 WORLD = ("--accounts", "30", "--meetings", "240")
 """The size of the demo's world: at 100 Totango calls a minute its last seven days are synced in less than 3 minutes."""
+FOR_THE_COMMAND = ("CSHUB_LEDGER_URL", "CSHUB_STAGING_URL", "CSHUB_TIMEZONE", "CSHUB_JOBS_DIR")
 RUN_LIMIT_S = 600.0
 READ_LIMIT_S = 90.0
 SCHEDULE_LIMIT_S = 15.0
@@ -109,7 +110,7 @@ class Demo:
         if not self._options.keep_data:
             for leftover in ("staging", "logs"):
                 shutil.rmtree(home / leftover, ignore_errors=True)
-        self._say("Starting the sandbox of the three services")
+        self._say("Starting the sandbox of the services")
         sandbox = running.enter_context(
             SandboxProcess(
                 ["--seed", str(self._options.seed), *WORLD, *self._options.sandbox_arguments],
@@ -129,7 +130,8 @@ class Demo:
         running.callback(shell_file.unlink, missing_ok=True)
         self._where_to_look(airflow, sandbox.addresses, shell_file)
         if not self._options.once:
-            self._stay(airflow)
+            with suppress(KeyboardInterrupt):
+                self._stay(airflow)
         return 0 if succeeded else 1
 
     def _syncs(self, rest: AirflowRest, addresses: SandboxAddresses) -> list[RunReport]:
@@ -220,7 +222,7 @@ class Demo:
 
     def _write_shell_file(self, airflow: LocalAirflow, addresses: SandboxAddresses) -> Path:
         """Everything the `cshub` command needs to work on this demo, for a shell to read; only for the owner's eyes."""
-        hub = {name: value for name, value in airflow.environment().items() if name.startswith("CSHUB_")}
+        hub = {name: value for name, value in airflow.environment().items() if name in FOR_THE_COMMAND}
         values = {
             **hub,
             "CSHUB_AIRFLOW_URL": airflow.base_url,

@@ -105,11 +105,19 @@ def end_together(components: Sequence[Component], patience_s: float = 3.0) -> No
 
 
 def marked(home: Path) -> list[psutil.Process]:
-    """Every living process that belongs to the local runtime in `home`, whoever its parent is now."""
+    """Every living process that belongs to the local runtime in `home`, whoever its parent is now.
+
+    This process and those it was started by are left out: a shell may have taken over the marker by mistake.
+    """
     found = []
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARKER) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                process.pid not in own
+                and process.environ().get(MARKER) == str(home)
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
         except (psutil.Error, OSError):
             continue

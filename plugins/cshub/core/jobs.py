@@ -269,7 +269,7 @@ class Job(Model):
     type: Slug = Field(description="the integration type, a file of include/mappings")
     name: Annotated[str, Field(min_length=1, max_length=200, description="what people call the job")]
     description: str = Field("", description="what the job is for")
-    enabled: bool = Field(True, description="off: the job keeps its history and does not run")
+    enabled: bool = Field(False, description="on: runs as soon as Airflow sees the file; off: a person switches it on")
     sync_after_saving: bool = Field(True, description="run at once after the job was saved")
     source: Side = Field(description="where records come from, with its connection")
     target: Side = Field(description="where records go, with its connection")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from cshub.core.errors import SpecError
 from cshub.core.jobs import BoundJob
 from cshub.core.quota import Quota
 from cshub.core.records import RunKind
@@ -32,9 +33,24 @@ def opened_run(
     Raises :class:`~cshub.core.errors.JobFileError` with every fault of the job's files.
     """
     settings = settings or Settings.from_environment()
-    bound = JobLibrary.from_settings(settings).bound(job_id)
+    library = JobLibrary.from_settings(settings)
+    bound = library.bound(job_id)
     with Ledger.open(settings.ledger_url) as ledger:
+        refuse_rival(library, bound, ledger)
         yield run_of(bound, run_id, kind, ledger, settings, clock=clock, on_progress=on_progress)
+
+
+def refuse_rival(library: JobLibrary, bound: BoundJob, ledger: Ledger) -> None:
+    """Raise :class:`SpecError` before the first run of a job whose records another job has made already."""
+    if ledger.pair_id(bound.pair_name) is not None:
+        return
+    for rival in library.rivals(bound):
+        if ledger.pair_id(rival.pair_name) is not None:
+            raise SpecError(
+                f"The job {rival.id} moves the same records between the same connections already; {bound.id} would "
+                f"make every one of them again. Write `pair: {rival.pair_name}` in the file of {bound.id}, so that "
+                "both know what was made, or use other connections."
+            )
 
 
 def run_of(

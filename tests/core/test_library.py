@@ -1,0 +1,72 @@
+"""Job files on disk."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cshub.core.errors import SpecError
+from cshub.ledger import Ledger
+from cshub.library import JobLibrary
+from cshub.pipeline.opening import refuse_rival
+from cshub.settings import PROJECT
+
+DEMO = "chorus_touchpoints_inbound"
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> JobLibrary:
+    """A folder of its own with the demo's job and a second one that differs in its id only."""
+    shutil.copy(PROJECT / "include" / "jobs" / f"{DEMO}.yaml", tmp_path)
+    text = (tmp_path / f"{DEMO}.yaml").read_text("utf-8").replace(f"id: {DEMO}", "id: customer_calls", 1)
+    (tmp_path / "customer_calls.yaml").write_text(text, "utf-8")
+    return JobLibrary(tmp_path, PROJECT / "include" / "mappings")
+
+
+def add_pair(library: JobLibrary, job_id: str, pair: str) -> None:
+    path = library.path_of(job_id)
+    path.write_text(path.read_text("utf-8") + f"pair: {pair}\n", "utf-8")
+
+
+def test_a_file_that_is_not_utf8_is_a_fault_with_its_line_and_leaves_the_others_alone(library: JobLibrary) -> None:
+    (library.jobs_dir / "latin.yaml").write_bytes("version: 1\nname: Gespräche\n".encode("latin-1"))
+    (library.jobs_dir / "customer_calls.yaml").unlink()
+    found = library.check()
+    assert found[DEMO] == []
+    (fault,) = found["latin"]
+    assert (fault.line, fault.reason) == (2, "not text in UTF-8")
+
+
+def test_two_jobs_of_one_route_without_a_common_pair_are_faults_of_both(library: JobLibrary) -> None:
+    found = library.check()
+    assert [fault.field for fault in found[DEMO]] == ["pair"]
+    assert [fault.field for fault in found["customer_calls"]] == ["pair"]
+    assert f"Write the same `pair:` in both, such as `pair: {DEMO}`" in found["customer_calls"][0].remedy
+
+
+def test_two_jobs_of_one_route_may_share_a_pair(library: JobLibrary) -> None:
+    add_pair(library, "customer_calls", DEMO)
+    assert library.check() == {DEMO: [], "customer_calls": []}
+
+
+def test_two_jobs_with_other_connections_are_no_rivals(library: JobLibrary) -> None:
+    path = library.path_of("customer_calls")
+    path.write_text(path.read_text("utf-8").replace("totango_default", "totango_eu"), "utf-8")
+    assert library.check() == {DEMO: [], "customer_calls": []}
+
+
+def test_the_job_that_came_second_is_stopped_before_its_first_run(library: JobLibrary, tmp_path: Path) -> None:
+    first, second = library.load(library.path_of(DEMO)).bound, library.load(library.path_of("customer_calls")).bound
+    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        refuse_rival(library, first, ledger)
+        sides = {"source": ("chorus", "engagement", "a.example"), "target": ("totango", "touchpoint", "b.example")}
+        ledger.bind_pair(DEMO, now=NOW, **sides)
+        refuse_rival(library, first, ledger)
+        with pytest.raises(SpecError, match=f"Write `pair: {DEMO}` in the file of customer_calls"):
+            refuse_rival(library, second, ledger)
+        add_pair(library, "customer_calls", DEMO)
+        refuse_rival(library, library.load(library.path_of("customer_calls")).bound, ledger)

@@ -72,14 +72,15 @@ def test_a_dry_run_in_a_running_airflow_names_its_plan(signed_in: Cshub, airflow
     assert (done["outcome"], JOB in done["plan_id"]) == ("planned", True)
 
 
-def test_a_backfill_makes_one_run_per_day_and_none_the_second_time(
+def test_a_backfill_makes_one_run_per_interval_of_the_window_and_none_the_second_time(
     signed_in: Cshub, sandbox: RunningSandbox, airflow: LocalAirflow
 ) -> None:
     airflow.rest.unpause(JOB)
     bounds = ("--from", "2026-11-10T00:00Z", "--to", "2026-11-12T00:00Z")
     listed = signed_in.json("backfill", JOB, *bounds, "--dry-run")
     done = signed_in.json("backfill", JOB, *bounds)
-    assert len(done["runs"]) == len(listed["intervals"]) == 2
+    assert listed["window"] == {"start": "2026-11-09T23:00:00+00:00", "end": "2026-11-12T23:00:00+00:00"}
+    assert len(done["runs"]) == len(listed["intervals"]) == 3
     assert signed_in.json("backfill", JOB, *bounds)["intervals"] == []
 
 

@@ -71,6 +71,11 @@ class AirflowRest:
         """What Airflow knows of a DAG; ``is_paused`` among it."""
         return self._get(f"dags/{quote(dag_id)}")
 
+    def schedule(self, dag_id: str) -> tuple[str, str]:
+        """Cron expression of a DAG, or other words when it has none, and the name of its time zone."""
+        found = self._get(f"dags/{quote(dag_id)}/details")
+        return str(found.get("timetable_summary") or ""), str(found.get("timezone") or "")
+
     def unpause(self, dag_id: str) -> None:
         self._call("PATCH", f"dags/{quote(dag_id)}", json={"is_paused": False})
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from cshub.cli.airflow_rest import Access, AirflowRest, RunState
 from cshub.cli.progress import progress_text
 from cshub.cli.run_report import finish_run
-from cshub.cli.screen import ExitCode, Screen, counted, grid
+from cshub.cli.screen import Screen
 from cshub.core.errors import StateError
 from cshub.core.stats import RunStatistics
 
@@ -79,47 +77,6 @@ def ready(screen: Screen, rest: AirflowRest, job: str, *, unpause: bool) -> None
     screen.note(f"The DAG {job} was paused; it is switched on now.")
 
 
-def backfill_in_airflow(
-    screen: Screen, url: str, job: str, bounds: tuple[datetime, datetime], *, dry_run: bool, unpause: bool, again: bool
-) -> NoReturn:
-    """Airflow's own backfill of ``[start, end)``, followed to its end."""
-    start, end = bounds
-    last = end - timedelta(milliseconds=1)  # Airflow includes both ends; the hub's windows are half-open
-    body = {
-        "dag_id": job,
-        "from_date": start.isoformat(),
-        "to_date": last.isoformat(),
-        "dag_run_conf": {},
-        "max_active_runs": 1,
-        "reprocess_behavior": "completed" if again else "none",
-    }
-    with signed_in(url) as rest:
-        dates = rest.backfill_dates(body)
-        if dry_run or not dates:
-            screen.show(grid(("run for the interval that begins",), [(date,) for date in dates]))
-            screen.show(
-                f"{counted(len(dates), 'run')} would be made." if dates else "Every run of this window is there."
-            )
-            screen.document({"job": job, "backfill_id": None, "intervals": dates, "runs": []})
-            screen.end(ExitCode.GREEN)
-        ready(screen, rest, job, unpause=unpause)
-        backfill_id = rest.start_backfill(body)
-        screen.note(f"Backfill {backfill_id}: {counted(len(dates), 'run')}")
-        runs = _follow_backfill(screen, rest, job, (start, last), backfill_id, set(dates))
-        rows = [(str(run["logical_date"]), run["state"], _outcome(rest, job, run)) for run in runs]
-    screen.show(grid(("=interval begins", "=state", "records"), rows))
-    green = all(run["state"] == RunState.SUCCESS for run in runs) and len(runs) >= len(dates)
-    screen.document(
-        {
-            "job": job,
-            "backfill_id": backfill_id,
-            "intervals": dates,
-            "runs": [{"run_id": run["dag_run_id"], "state": run["state"]} for run in runs],
-        }
-    )
-    screen.end(ExitCode.GREEN if green else ExitCode.RED)
-
-
 def _follow(screen: Screen, rest: AirflowRest, job: str, run_id: str) -> RunState:
     asked = False
     with screen.err.status("Waiting for Airflow…") as status:
@@ -134,32 +91,3 @@ def _follow(screen: Screen, rest: AirflowRest, job: str, run_id: str) -> RunStat
                 screen.note(f"The plan passes the guard and waits for a person: {rest.base_url}/required_actions")
             time.sleep(POLL_S)
     return state
-
-
-def _follow_backfill(
-    screen: Screen,
-    rest: AirflowRest,
-    job: str,
-    bounds: tuple[datetime, datetime],
-    backfill_id: int,
-    dates: set[str],
-) -> list[dict[str, Any]]:
-    wanted = {datetime.fromisoformat(date) for date in dates}
-    with screen.err.status("Waiting for Airflow…") as status:
-        while True:
-            found = rest.runs_between(job, *bounds)
-            runs = [run for run in found if datetime.fromisoformat(run["logical_date"]) in wanted]
-            states = Counter(str(run["state"]) for run in runs)
-            finished = sum(RunState(run["state"]).finished for run in runs)
-            status.update(f"{finished} of {len(wanted)} runs: {', '.join(f'{n} {name}' for name, n in states.items())}")
-            if finished >= len(wanted) or rest.backfill(backfill_id)["completed_at"]:
-                return runs
-            time.sleep(POLL_S)
-
-
-def _outcome(rest: AirflowRest, job: str, run: Mapping[str, Any]) -> str:
-    loaded = rest.xcom(job, str(run["dag_run_id"]), "load")
-    if loaded is None:
-        return "–"
-    numbers = loaded["stats"]
-    return ", ".join(f"{numbers[name]} {name}" for name in ("read", "created", "updated", "unchanged", "failed"))

@@ -46,9 +46,9 @@ def register(app: typer.Typer) -> None:
         ),
     )(plan)
     app.command(rich_help_panel=PANEL, epilog=examples("cshub plans chorus_touchpoints_inbound"))(plans)
-    app.command(rich_help_panel="Runs", epilog=examples("cshub apply chorus_touchpoints_inbound-20261120-230000-1a2b3c"))(
-        apply
-    )
+    app.command(
+        rich_help_panel="Runs", epilog=examples("cshub apply chorus_touchpoints_inbound-20261120-230000-1a2b3c")
+    )(apply)
 
 
 def preview(

@@ -87,9 +87,10 @@ def backfill(
 ) -> None:
     """Backfill a window with Airflow's own backfill: one run per interval of the schedule. Needs a running Airflow.
 
-    Repeating a window changes nothing that is already right.
+    Airflow runs whole intervals, for example from 23:00 to 23:00: every interval that overlaps the window is read, so a
+    little more than the window may be. Reading more, or again, changes nothing that is already right.
     """
-    from cshub.cli.airflow_runs import backfill_in_airflow
+    from cshub.cli.airflow_backfill import backfill_in_airflow
     from cshub.cli.asking import asked_of
 
     screen = begin(as_json)

@@ -62,6 +62,8 @@ def test_a_plan_is_kept_shown_again_listed_and_applied_once(connected: Cshub, sa
     assert writes(sandbox) == made["counts"]["create"]
     again = connected("apply", made["plan_id"], "--yes", "--json")
     assert again.code == 1
+    assert "was applied by run" in again.document["error"]["message"]
+    assert [item["finished"] for item in connected.json("plans", JOB)["plans"]] == [True]
     assert writes(sandbox) == made["counts"]["create"]
 
 

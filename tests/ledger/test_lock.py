@@ -35,6 +35,14 @@ def test_a_released_or_expired_lock_or_one_of_the_same_run_is_given_with_a_highe
     assert [item.token for item in (first, second, third, fourth)] == [1, 2, 3, 4]
 
 
+def test_runs_are_at_work_while_their_lock_is_good(ledger: Ledger) -> None:
+    fence = acquire(ledger, "run-1")
+    assert ledger.runs_at_work(NOW + MINUTE / 2) == {"run-1"}
+    assert ledger.runs_at_work(NOW + MINUTE) == set()
+    ledger.release(fence)
+    assert ledger.runs_at_work(NOW) == set()
+
+
 def test_locks_of_other_names_are_free(ledger: Ledger) -> None:
     acquire(ledger, "run-1")
     assert ledger.acquire_lock("other", holder="h", run_id="run-2", now=NOW, ttl=MINUTE).token == 1

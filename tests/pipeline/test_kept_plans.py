@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from cshub.core.errors import StateError
+from cshub.core.errors import StateError, TransientError
 from cshub.core.jobs import TargetEdit
-from cshub.core.records import RunKind
+from cshub.core.records import RunKind, RunOutcome
+from cshub.core.stats import RunStatistics
 from cshub.ledger import PlanRow as KeptPlan
+from cshub.ledger import is_interrupted
 from cshub.pipeline.load import Loaded
-from cshub.pipeline.plans import apply_plan, keep_plan
+from cshub.pipeline.plans import apply_plan, is_finished, keep_plan, run_id_for
 from tests.pipeline.cast import (
     absent_account,
     case,
@@ -179,3 +181,66 @@ def test_an_application_that_was_killed_is_finished_by_its_retry(lab: Lab) -> No
     lab.wait(seconds=30)
     apply(lab, plan, run_id="apply")
     assert_held(lab.sandbox, recent(lab.sandbox))
+
+
+@pytest.mark.parametrize("burns_at", [8, 60])
+def test_an_application_that_was_killed_goes_on_when_the_plan_is_applied_again(lab: Lab, burns_at: int) -> None:
+    plan = rehearse(lab)
+    lab.fuse.renew(burns_at=burns_at)
+    with pytest.raises(Crash):
+        apply(lab, plan, run_id="first")
+    lab.fuse.renew()
+    lab.wait(seconds=30)
+    assert not is_finished(kept(lab, plan), lab.ledger)
+    run_id = run_id_for(kept(lab, plan), lab.ledger, new="second")
+    assert run_id == "first"
+    loaded = apply(lab, kept(lab, plan), run_id=run_id)
+    assert loaded.statistics.created == plan.counts["create"]
+    assert_held(lab.sandbox, recent(lab.sandbox))
+    assert [row.run_id for row in lab.ledger.runs(lab.job.id, limit=1)] == ["first"]
+    assert is_finished(kept(lab, plan), lab.ledger)
+
+
+def test_an_application_that_failed_goes_on_when_the_plan_is_applied_again(quiet: Lab) -> None:
+    meet(quiet)
+    plan = rehearse(quiet)
+    quiet.fault("status", service="totango", status=503, only_writes=True)
+    with pytest.raises(TransientError) as caught:
+        apply(quiet, plan, run_id="first")
+    quiet.ledger.close_run("first", RunOutcome.RED, RunStatistics(), error=str(caught.value), now=quiet.clock.now())
+    quiet.sandbox.faults.clear()
+    run_id = run_id_for(kept(quiet, plan), quiet.ledger, new="second")
+    assert apply(quiet, kept(quiet, plan), run_id=run_id).statistics.created == 1
+
+
+def test_a_plan_applied_to_its_end_is_refused_before_a_run_is_opened(lab: Lab) -> None:
+    plan = rehearse(lab)
+    apply(lab, plan, run_id="first")
+    with pytest.raises(StateError, match="was applied by run 'first' at"):
+        run_id_for(kept(lab, plan), lab.ledger, new="second")
+    for known in (plan, kept(lab, plan)):
+        with pytest.raises(StateError, match="was applied by run 'first' at"):
+            apply(lab, known, run_id="second")
+    assert lab.ledger.run("second") is None
+
+
+def test_a_killed_application_is_interrupted_once_its_lock_has_expired(lab: Lab) -> None:
+    plan = rehearse(lab)
+    lab.fuse.renew(burns_at=60)
+    with pytest.raises(Crash):
+        apply(lab, plan, run_id="first")
+    lab.fuse.renew()
+    seen = []
+    for minutes in (1, 3):
+        lab.wait(minutes=minutes)
+        row, now = lab.ledger.run("first"), lab.clock.now()
+        assert row is not None
+        seen.append(is_interrupted(row, now, at_work=lab.ledger.runs_at_work(now)))
+    assert seen == [False, True]
+
+
+def kept(lab: Lab, plan: KeptPlan) -> KeptPlan:
+    """The plan as the ledger knows it now."""
+    found = lab.ledger.plan(plan.plan_id)
+    assert found is not None
+    return found

@@ -148,6 +148,7 @@ def plan(
     if show is not None:
         job = _job_of(show)
     assert job is not None
+    screen.job = job
     with spinner(screen) as told, noted_run(job, new_run_id(job, "plan", now), RunKind.DRY, on_progress=told) as run:
         if show is not None:
             made = reopened(run, kept_plan(run.ledger, show))
@@ -165,16 +166,18 @@ def plan(
 def plans(job: JobId, as_json: Json = False) -> None:
     """List the kept plans of a job, newest first, and whether they were applied."""
     from cshub.cli.asking import local_time, opened_ledger
+    from cshub.pipeline.plans import is_finished
 
     screen = begin(as_json)
     with opened_ledger() as ledger:
         found = ledger.plans(job)
+        finished = {item.plan_id for item in found if is_finished(item, ledger)}
     rows = [
         (
             item.plan_id,
             local_time(item.created_at),
             ", ".join(f"{count} {name}" for name, count in item.counts.items() if count) or "nothing",
-            local_time(item.applied_at) if item.applied_at else "no",
+            _applied(local_time(item.applied_at), item.plan_id in finished) if item.applied_at else "no",
         )
         for item in found
     ]
@@ -194,6 +197,7 @@ def plans(job: JobId, as_json: Json = False) -> None:
                     "created_at": item.created_at,
                     "applied_at": item.applied_at,
                     "applied_run_id": item.applied_run_id,
+                    "finished": item.plan_id in finished,
                 }
                 for item in found
             ],
@@ -206,21 +210,27 @@ def apply(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Carry out a kept plan exactly as shown. Rows whose record has moved since are left out and counted."""
-    from cshub.cli.asking import asked_of
+    """Carry out a kept plan exactly as shown. Rows whose record has moved since are left out and counted.
+
+    A plan is applied once. Given again after an interruption, the command goes on where it stood.
+    """
+    from cshub.cli.asking import asked_of, opened_ledger
     from cshub.cli.plan_rows import counts_grid, forecast_line
     from cshub.cli.planning import kept_plan, new_run_id, noted_run, reopened
     from cshub.cli.progress import load_bar
     from cshub.cli.run_report import finish_run
     from cshub.core.records import RunKind
-    from cshub.pipeline.plans import apply_plan
+    from cshub.pipeline.plans import apply_plan, run_id_for
 
     screen = begin(as_json)
     _, now = asked_of(None, None)
-    job = _job_of(plan_id)
-    run_id = new_run_id(job, "apply", now)
+    with opened_ledger() as ledger:
+        kept = kept_plan(ledger, plan_id)
+        job = kept.job_id
+        run_id = run_id_for(kept, ledger, new=new_run_id(job, "apply", now))
+    if run_id == kept.applied_run_id:
+        screen.note("This plan was begun and interrupted: goes on with what is left. What was sent is not sent again.")
     with load_bar(screen) as told, noted_run(job, run_id, RunKind.APPLY, on_progress=told.show) as run:
-        kept = kept_plan(run.ledger, plan_id)
         made = reopened(run, kept)
         screen.show(f"Plan {plan_id}", counts_grid(made.counts.as_dict(), made.counts.skipped))
         screen.show(forecast_line(made.forecast.calls, made.forecast.seconds))
@@ -228,6 +238,10 @@ def apply(
         told.start(len(made.rows))
         done = apply_plan(run, kept)
     finish_run(screen, job, run_id, done.outcome.value, done.statistics, extra={"plan_id": plan_id})
+
+
+def _applied(moment: str, finished: bool) -> str:
+    return moment if finished else f"begun {moment}, not finished"
 
 
 def _job_of(plan_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from cshub.ledger.ledger import Ledger
 from cshub.ledger.quota import SharedQuota, quota_name
-from cshub.ledger.rows import DecisionRow, Fence, PlanRow, RejectRow, RunRow
+from cshub.ledger.rows import DecisionRow, Fence, PlanRow, RejectRow, RunRow, is_interrupted
 from cshub.ledger.settings import ledger_url
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "RejectRow",
     "RunRow",
     "SharedQuota",
+    "is_interrupted",
     "ledger_url",
     "quota_name",
 ]

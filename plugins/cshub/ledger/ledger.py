@@ -178,6 +178,11 @@ class Ledger:
         with self.database.writing() as connection:
             lock.release(connection, fence)
 
+    def runs_at_work(self, now: datetime) -> set[str]:
+        """Ids of the runs that hold a lock which has not expired."""
+        with self.database.reading() as connection:
+            return lock.holders(connection, now)
+
     def begin(
         self,
         fence: Fence,

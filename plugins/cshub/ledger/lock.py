@@ -76,6 +76,11 @@ def release(connection: Connection, fence: Fence) -> None:
     connection.execute(update(lock).where(mine).values(holder=None, run_id=None, expires_at=lock.c.acquired_at))
 
 
+def holders(connection: Connection, now: datetime) -> set[str]:
+    held = select(lock.c.run_id).where(lock.c.run_id.is_not(None), lock.c.expires_at > now)
+    return set(connection.execute(held).scalars())
+
+
 def _locked(connection: Connection, name: str) -> Row[*tuple[Any, ...]] | None:
     wanted = select(lock.c.token, lock.c.holder, lock.c.run_id, lock.c.acquired_at, lock.c.expires_at, lock.c.ttl_s)
     return connection.execute(wanted.where(lock.c.name == name).with_for_update()).one_or_none()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cshub.core.records import Change, Outcome, RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
+
+LOCK_TAKING = timedelta(seconds=15)  # between a run's opening and its lock lie a few calls and transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,16 @@ class RunRow:
     progress: Mapping[str, Any]
     statistics: RunStatistics | None
     error: str | None
+
+
+def is_interrupted(row: RunRow, now: datetime, *, at_work: Collection[str]) -> bool:
+    """Whether a run that never ended was broken off while it wrote; ``at_work``: the runs that hold a lock now.
+
+    Only a step that writes holds a lock. A run that reads, or waits for an approval, is not taken for interrupted.
+    """
+    writes = row.kind is RunKind.APPLY or row.progress.get("step") == "load"
+    begun = now - row.updated_at > LOCK_TAKING
+    return row.outcome is RunOutcome.RUNNING and writes and begun and row.run_id not in at_work
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from cshub.core.errors import StateError
+from cshub.core.records import RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
+from cshub.ledger import Ledger
 from cshub.ledger import PlanRow as KeptPlan
 from cshub.pipeline.diff import Planned
 from cshub.pipeline.load import Loaded, LoadOrder, load
@@ -42,11 +44,36 @@ def keep_plan(run: Run, planned: Planned, *, rejects: FrameRef, statistics: RunS
     return plan_id
 
 
+def run_id_for(plan: KeptPlan, ledger: Ledger, *, new: str) -> str:
+    """Id of the run that is to apply a plan: ``new``, or that of the run that began it and was interrupted.
+
+    Under the old id the lock is taken over at once, what was done is known, and writes without an answer are settled.
+    Raises :class:`StateError` when the plan was applied to its end.
+    """
+    if plan.applied_run_id is None:
+        return new
+    if is_finished(plan, ledger):
+        raise StateError(
+            f"The plan {plan.plan_id!r} was applied by run {plan.applied_run_id!r} at "
+            f"{plan.applied_at:%Y-%m-%d %H:%M} UTC. A plan is applied once: make a new one with "
+            f"`cshub plan {plan.job_id}`."
+        )
+    return plan.applied_run_id
+
+
+def is_finished(plan: KeptPlan, ledger: Ledger) -> bool:
+    """Whether a plan was carried out to its end; records that the target refused do not count against that."""
+    row = None if plan.applied_run_id is None else ledger.run(plan.applied_run_id)
+    return row is not None and row.outcome is not RunOutcome.RUNNING and row.error is None
+
+
 def apply_plan(run: Run, plan: KeptPlan) -> Loaded:
     """Carry out a kept plan; rows whose source, target or link moved since are left out and counted.
 
-    Raises :class:`StateError` when the plan was applied before or the job's files have changed since.
+    Given again to the run that :func:`run_id_for` names, it goes on where that was interrupted. Raises
+    :class:`StateError` when the plan was applied before, another run has begun it, or the job's files have changed.
     """
+    run_id_for(plan, run.ledger, new=run.run_id)
     if plan.reference["job_digest"] != run.bound.digest:
         raise StateError(
             f"The job {run.bound.id} was changed after the plan {plan.plan_id} was made: make a new plan with "
@@ -54,17 +81,17 @@ def apply_plan(run: Run, plan: KeptPlan) -> Loaded:
         )
     if plan.window is None:
         raise StateError(f"The plan {plan.plan_id} has no window: make a new plan with `cshub plan {run.bound.id}`.")
-    now = run.clock.now()
+    now, pair_id = run.clock.now(), run.pair_id
+    run.ledger.mark_applied(plan.plan_id, run.run_id, now)
     run.ledger.open_run(
         run.run_id,
         job_id=run.bound.id,
-        pair_id=run.pair_id,
+        pair_id=pair_id,
         kind=run.kind,
         window=plan.window,
         job_digest=run.bound.digest,
         now=now,
     )
-    run.ledger.mark_applied(plan.plan_id, run.run_id, now)
     order = LoadOrder(
         plan=FrameRef.from_dict(plan.reference["plan"]),
         rejects=FrameRef.from_dict(plan.reference["rejects"]),

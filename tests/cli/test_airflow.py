@@ -84,6 +84,18 @@ def test_a_backfill_makes_one_run_per_interval_of_the_window_and_none_the_second
     assert signed_in.json("backfill", JOB, *bounds)["intervals"] == []
 
 
+def test_a_red_run_in_a_running_airflow_tells_the_error_of_its_task(
+    signed_in: Cshub, sandbox: RunningSandbox, airflow: LocalAirflow
+) -> None:
+    airflow.rest.unpause(JOB)
+    sandbox.control.add_fault("status", service="chorus", status=401)
+    answer = signed_in("run", JOB, *WEEK, "--json")
+    sandbox.control.clear_faults()
+    assert (answer.code, answer.document["outcome"]) == (1, "red")
+    assert "Chorus (connection chorus_default)" in answer.document["error"]
+    assert "The task extract failed" in answer.document["error"]
+
+
 def test_a_password_that_is_wrong_is_told(signed_in: Cshub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CSHUB_AIRFLOW_PASSWORD", "wrong-password")
     answer = signed_in("run", JOB, "--json")

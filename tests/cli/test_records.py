@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.cli.conftest import JOB, WEEK, Cshub
 
+from cshub.cli.asking import opened_ledger
 from cshub.cli.job_status import next_run
+from cshub.core.records import RunOutcome
+from cshub.core.stats import RunStatistics
 from cshub.library import JobLibrary
 from cshub.systems.http import HttpPolicy
 from cshub.systems.retry import RetryPolicy
@@ -37,6 +40,30 @@ def test_the_status_tells_the_last_run_and_what_waits(connected: Cshub, applied:
     assert job["links"]["in_step"] > 0
     text = connected.ok("status", JOB).out
     assert "green" in text and "next run" in text and "created" in text
+
+
+def test_the_last_run_is_the_last_that_could_write_and_a_later_plan_is_told_apart(
+    connected: Cshub, applied: Mapping[str, Any]
+) -> None:
+    later = connected.json("plan", JOB, *WEEK)
+    (job,) = connected.json("status", JOB)["jobs"]
+    assert (job["last_run"]["kind"], job["last_plan"]["run_id"]) == ("apply", later["run_id"])
+    assert "nothing was sent" in connected.ok("status").out
+    assert "nothing was sent" in connected.ok("status", JOB).out
+
+
+def test_a_red_run_tells_its_reason_in_status_and_history(connected: Cshub, applied: Mapping[str, Any]) -> None:
+    error = "Totango refused the token. " + "Put a new one into the connection. " * 9
+    run_id = connected.json("history", JOB)["runs"][0]["run_id"]
+    with opened_ledger() as ledger:
+        ledger.close_run(run_id, RunOutcome.RED, RunStatistics(), error=error, now=datetime.now(UTC))
+    (job,) = connected.json("status", JOB)["jobs"]
+    assert job["last_run"]["error"] == error == connected.json("history", JOB)["runs"][0]["error"]
+    whole = " ".join(connected.ok("status", JOB).out.split())
+    assert error.strip() in whole
+    for command in (("status",), ("history", JOB)):
+        text = connected.ok(*command).out
+        assert "Totango refused the token." in text and "…" in text
 
 
 def test_the_next_run_is_told_in_the_zone_of_the_hub() -> None:

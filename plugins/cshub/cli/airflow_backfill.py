@@ -10,12 +10,13 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
+from rich.text import Text
 
 from cshub.cli.airflow_rest import AirflowRest, RunState
-from cshub.cli.airflow_runs import POLL_S, ready, signed_in
+from cshub.cli.airflow_runs import POLL_S, failure_of, going_on, ready, signed_in
 from cshub.cli.asking import local_time
 from cshub.cli.intervals import IntervalRange, overlapping
-from cshub.cli.screen import ExitCode, Screen, counted, grid
+from cshub.cli.screen import ExitCode, Screen, counted, grid, printable
 from cshub.core.errors import StateError
 from cshub.core.stats import RunStatistics
 from cshub.settings import Settings
@@ -49,16 +50,21 @@ def backfill_in_airflow(
                 screen.show(f"{counted(len(dates), 'run')} would be made.")
             else:
                 screen.show("Every run of this window is there.")
-            screen.document(_document(job, None, wanted, dates, []))
+            screen.document(_document(job, None, wanted, dates, [], {}))
             screen.end(ExitCode.GREEN)
         ready(screen, rest, job, unpause=unpause)
         backfill_id = rest.start_backfill(body)
         screen.note(f"Backfill {backfill_id}: {counted(len(dates), 'run')}")
-        runs = _follow(screen, rest, job, (wanted.first, wanted.last), backfill_id, set(dates))
+        with going_on(screen):
+            runs = _follow(screen, rest, job, (wanted.first, wanted.last), backfill_id, set(dates))
         rows = [(_local(run["logical_date"]), run["state"], _outcome(rest, job, run)) for run in runs]
+        errors = {str(run["dag_run_id"]): _error(rest, job, run) for run in runs}
     screen.show(grid(("=interval begins", "=state", "records"), rows))
+    for run_id, error in errors.items():
+        if error:
+            screen.show(Text(f"✗ {run_id}: {printable(error)}", style="red"))
     green = all(run["state"] == RunState.SUCCESS for run in runs) and len(runs) >= len(dates)
-    screen.document(_document(job, backfill_id, wanted, dates, runs))
+    screen.document(_document(job, backfill_id, wanted, dates, runs, errors))
     screen.end(ExitCode.GREEN if green else ExitCode.RED)
 
 
@@ -87,14 +93,21 @@ def _local(moment: Any) -> str:
 
 
 def _document(
-    job: str, backfill_id: int | None, wanted: IntervalRange, dates: list[str], runs: list[dict[str, Any]]
+    job: str,
+    backfill_id: int | None,
+    wanted: IntervalRange,
+    dates: list[str],
+    runs: list[dict[str, Any]],
+    errors: Mapping[str, str | None],
 ) -> dict[str, Any]:
     return {
         "job": job,
         "backfill_id": backfill_id,
         "window": {"start": wanted.first, "end": wanted.end},
         "intervals": dates,
-        "runs": [{"run_id": run["dag_run_id"], "state": run["state"]} for run in runs],
+        "runs": [
+            {"run_id": run["dag_run_id"], "state": run["state"], "error": errors[run["dag_run_id"]]} for run in runs
+        ],
     }
 
 
@@ -124,6 +137,13 @@ def _outcome(rest: AirflowRest, job: str, run: Mapping[str, Any]) -> str:
     if loaded is None:
         return "–"
     return records_text(RunStatistics.from_dict(loaded["stats"]))
+
+
+def _error(rest: AirflowRest, job: str, run: Mapping[str, Any]) -> str | None:
+    if run["state"] != RunState.FAILED:
+        return None
+    run_id = str(run["dag_run_id"])
+    return failure_of(rest, job, run_id, rest.task_states(job, run_id))
 
 
 def records_text(statistics: RunStatistics) -> str:

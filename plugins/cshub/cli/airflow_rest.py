@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -92,6 +92,13 @@ class AirflowRest:
         found = self._get(f"{_run(dag_id, run_id)}/taskInstances", {"limit": "100"})
         return {task["task_id"]: task["state"] for task in found["task_instances"]}
 
+    def last_error(self, dag_id: str, run_id: str, task_id: str) -> str | None:
+        """The message of the exception that ended the last try of a task, by its log; None when the log has none."""
+        place = f"{_run(dag_id, run_id)}/taskInstances/{quote(task_id)}"
+        tries = self._get(place)["try_number"]
+        log = self._optional(f"{place}/logs/{tries}", {"full_content": "true"}) or {}
+        return error_in(log.get("content") or [])
+
     def progress(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """What a task last told of its progress; empty before it has."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{quote(task_id)}/state-store/progress"
@@ -163,6 +170,15 @@ class AirflowRest:
         if answer.ok:
             return _parsed(answer, place)
         raise _refusal(answer, place)
+
+
+def error_in(lines: Sequence[Any]) -> str | None:
+    """The last exception in the lines of a task's log, as Airflow's REST API gives them; None without one."""
+    found = [line["error_detail"] for line in lines if isinstance(line, dict) and line.get("error_detail")]
+    if not found:
+        return None
+    raised = found[-1][0]
+    return str(raised.get("exc_value") or raised.get("exc_type") or "") or None
 
 
 def _run(dag_id: str, run_id: str) -> str:

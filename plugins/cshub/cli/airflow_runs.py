@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from cshub.cli.airflow_rest import Access, AirflowRest, RunState
+from cshub.cli.asking import opened_ledger
 from cshub.cli.progress import progress_text
 from cshub.cli.run_report import finish_run
 from cshub.cli.screen import Screen
-from cshub.core.errors import StateError
+from cshub.core.errors import HubError, PermissionDenied, StateError, TransientError
 from cshub.core.stats import RunStatistics
+from cshub.settings import Settings
 
 POLL_S = 0.5
 STEPS = ("extract", "map", "diff", "approve", "load")
@@ -38,15 +40,27 @@ def signed_in(url: str) -> Iterator[AirflowRest]:
         rest.close()
 
 
+@contextmanager
+def going_on(screen: Screen) -> Iterator[None]:
+    """Tells, when a person ends the command, that Airflow goes on with what was started."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        screen.note("Airflow goes on with what was started; only this command ends.")
+        raise
+
+
 def run_in_airflow(screen: Screen, url: str, job: str, params: Mapping[str, Any], *, unpause: bool) -> NoReturn:
     """Trigger the job's DAG, follow it to its end, and end the command by its outcome."""
     with signed_in(url) as rest:
         ready(screen, rest, job, unpause=unpause)
         run_id = rest.trigger(job, params)
         screen.note(f"Started {run_id}; see {rest.base_url}/dags/{job}/runs/{run_id}")
-        state = _follow(screen, rest, job, run_id)
+        with going_on(screen):
+            state = _follow(screen, rest, job, run_id)
         loaded, planned = rest.xcom(job, run_id, "load"), rest.xcom(job, run_id, "diff")
         states = rest.task_states(job, run_id)
+        error = failure_of(rest, job, run_id, states)
     hub_run = f"{job}:{run_id}"
     if loaded is not None:
         outcome, numbers = str(loaded["outcome"]), loaded["stats"]
@@ -60,9 +74,34 @@ def run_in_airflow(screen: Screen, url: str, job: str, params: Mapping[str, Any]
     extra = {"plan_id": planned["plan_id"]} if planned and "plan_id" in planned else {}
     if "plan_id" in extra:
         screen.show(f"The plan is kept: cshub plan --show {extra['plan_id']}")
-    failed = [task for task, found in states.items() if found == "failed"]
-    error = f"The task {failed[0]} failed; its log is at {url}/dags/{job}/runs/{run_id}." if failed else None
     finish_run(screen, job, hub_run, outcome, statistics, error=error, extra=extra)
+
+
+def failure_of(rest: AirflowRest, job: str, run_id: str, states: Mapping[str, str | None]) -> str | None:
+    """Why a run failed, by its ledger or else by the log of the task that failed; None when none failed."""
+    failed = next((task for task, found in states.items() if found == "failed"), None)
+    if failed is None:
+        return None
+    told = _noted(f"{job}:{run_id}")
+    if told is None:
+        try:
+            told = rest.last_error(job, run_id, failed)
+        except (PermissionDenied, TransientError):
+            told = None
+    where = f"The task {failed} failed; its log is at {rest.base_url}/dags/{job}/runs/{run_id}/tasks/{failed}."
+    return f"{told}\n{where}" if told else where
+
+
+def _noted(hub_run: str) -> str | None:
+    """The error that the ledger holds of a run; None also when the ledger here is not that of the Airflow."""
+    if Settings.from_environment().ledger_url is None:
+        return None
+    try:
+        with opened_ledger() as ledger:
+            row = ledger.run(hub_run)
+    except HubError:
+        return None
+    return row.error if row is not None else None
 
 
 def ready(screen: Screen, rest: AirflowRest, job: str, *, unpause: bool) -> None:

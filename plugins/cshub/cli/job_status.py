@@ -12,15 +12,20 @@ from croniter import croniter
 
 from cshub.core.errors import JobFileError
 from cshub.core.jobs import BoundJob
-from cshub.core.records import RETRIED_STATES
+from cshub.core.records import RETRIED_STATES, RunKind, RunOutcome
 from cshub.ledger import Ledger, RunRow
 from cshub.library import JobLibrary
 from cshub.settings import Settings
 
+LOOK_BACK_RUNS = (10, 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """``links`` and ``waiting``: state → number of records. ``next_at`` is None without a schedule, or switched off."""
+    """``links`` and ``waiting``: state → number of records. ``next_at`` is None without a schedule, or switched off.
+
+    ``last`` is the last run that could write; ``planned`` a later one that could not: a dry run, or a refused one.
+    """
 
     job_id: str
     name: str
@@ -30,6 +35,7 @@ class JobStatus:
     last: RunRow | None
     watermark: datetime | None
     next_at: datetime | None
+    planned: RunRow | None = None
     open_intents: int = 0
     links: Mapping[str, int] = field(default_factory=dict)
     waiting: Mapping[str, int] = field(default_factory=dict)
@@ -44,8 +50,8 @@ def status_of(job_id: str, library: JobLibrary, ledger: Ledger) -> JobStatus:
         bound = library.bound(job_id)
     except JobFileError as error:
         faults = len(error.faults)
-    last = next(iter(ledger.runs(job_id, limit=1)), None)
-    pair = last.pair_id if last is not None else ledger.pair_id(bound.pair_name) if bound else None
+    newest, last = _newest(job_id, ledger)
+    pair = newest.pair_id if newest is not None else ledger.pair_id(bound.pair_name) if bound else None
     links = ledger.count_links(pair) if pair is not None else {}
     return JobStatus(
         job_id=job_id,
@@ -56,10 +62,28 @@ def status_of(job_id: str, library: JobLibrary, ledger: Ledger) -> JobStatus:
         last=last,
         watermark=ledger.watermark(job_id),
         next_at=next_run(bound, now, zone) if bound else None,
+        planned=newest if newest is not last else None,
         open_intents=len(ledger.open_intents(pair)) if pair is not None else 0,
         links={state.value: count for state, count in links.items()},
         waiting={state.value: links[state] for state in RETRIED_STATES if links.get(state)},
     )
+
+
+def could_write(row: RunRow) -> bool:
+    """Whether a run may have sent anything: it was no dry run, and nobody refused its plan."""
+    return row.kind is not RunKind.DRY and row.outcome not in {RunOutcome.PLANNED, RunOutcome.REFUSED}
+
+
+def _newest(job_id: str, ledger: Ledger) -> tuple[RunRow | None, RunRow | None]:
+    """The newest run, and the newest that could write."""
+    newest: RunRow | None = None
+    for limit in LOOK_BACK_RUNS:
+        found = ledger.runs(job_id, limit=limit)
+        newest = found[0] if found else None
+        last = next((row for row in found if could_write(row)), None)
+        if last is not None or len(found) < limit:
+            return newest, last
+    return newest, None
 
 
 def next_run(bound: BoundJob, now: datetime, zone: ZoneInfo) -> datetime | None:
@@ -84,6 +108,7 @@ def status_document(item: JobStatus) -> dict[str, Any]:
         "waiting": dict(item.waiting),
         "open_intents": item.open_intents,
         "last_run": run_document(item.last) if item.last is not None else None,
+        "last_plan": run_document(item.planned) if item.planned is not None else None,
     }
 
 

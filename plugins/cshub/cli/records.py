@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cshub.ledger import RejectRow, RunRow
 
 PANEL = "Looking back"
+SHORT_ERROR = 160  # characters of a run's error in a table
 REJECT_HEADER = (
     "source_key", "step", "attribute", "reason", "remedy", "value", "attempts", "first_run", "last_run", "last_at",
 )  # fmt: skip
@@ -72,7 +73,14 @@ def history(
         found = ledger.runs(job, limit=limit)
     if found:
         rows = [
-            (local_time(row.opened_at), row.kind.value, _outcome(row), _numbers(row), short_run(row)) for row in found
+            (
+                local_time(row.opened_at),
+                row.kind.value,
+                _outcome(row),
+                _told(row),
+                short_run(row),
+            )
+            for row in found
         ]
         screen.show(grid(("=started", "=kind", "=outcome", "records", "run"), rows))
     else:
@@ -162,6 +170,10 @@ def _show_all(screen: Screen, found: list[JobStatus]) -> None:
     ]
     screen.show(grid(("=job", "=last run", "=outcome", "waits", "=next run"), rows))
     for item in found:
+        if item.last is not None and _reason(item.last):
+            screen.show(f"✗ {item.job_id}: {_reason(item.last)} More: cshub status {item.job_id}")
+        if item.planned is not None:
+            screen.show(f"{item.job_id}: {_planned(item.planned)}; nothing was sent")
         if item.faults:
             screen.show(f"✗ {item.job_id} has {counted(item.faults, 'fault')}: cshub validate {item.job_id}")
         if item.open_intents:
@@ -186,6 +198,7 @@ def _show_one(screen: Screen, item: JobStatus) -> None:
         ("last run", local_time(last.opened_at) if last else "never"),
         ("outcome", _outcome(last) if last else "–"),
         ("run", short_run(last) if last else "–"),
+        *([("later", f"{_planned(item.planned)}; nothing was sent")] if item.planned else []),
         (
             "linked",
             ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in item.links.items()) or "nothing",
@@ -196,14 +209,33 @@ def _show_one(screen: Screen, item: JobStatus) -> None:
     screen.show(facts(rows), "")
     if last is not None and last.statistics is not None:
         screen.show(statistics_grid(last.statistics))
-    if last is not None and last.error:
-        screen.show(Text(printable(last.error), style="red"))
+    for row in (last, item.planned):
+        if row is not None and row.error:
+            screen.show(Text(f"{short_run(row)}: {printable(row.error)}", style="red"))
     if item.faults:
         screen.show(f"✗ {counted(item.faults, 'fault')} in the files: cshub validate {item.job_id}")
 
 
 def _waiting(item: JobStatus) -> str:
     return ", ".join(f"{count:,} {state}" for state, count in item.waiting.items())
+
+
+def _planned(row: RunRow) -> str:
+    from cshub.cli.asking import local_time
+
+    return f"{row.outcome.value} {local_time(row.opened_at)} ({row.kind.value})"
+
+
+def _told(row: RunRow) -> Any:
+    from rich.text import Text
+
+    reason = _reason(row)
+    return Text.assemble(_numbers(row), (f"\n{reason}" if reason else "", "red"))
+
+
+def _reason(row: RunRow) -> str:
+    """Why a run is red, in one line of a table; empty for others."""
+    return shown(row.error, SHORT_ERROR) if row.error and row.outcome.value == "red" else ""
 
 
 def _outcome(row: RunRow) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cshub.cli.screen import ExitCode, Screen, grid
+from cshub.cli.screen import ExitCode, Screen, grid, printable
 from cshub.cli.wording import worded
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def finish_run(
     if statistics is not None:
         screen.show(statistics_grid(statistics))
         if statistics.failed or statistics.rejected:
-            screen.show(f"See why with: cshub rejects {job}")
+            screen.show(f"Rejected and failed records, with reasons: cshub rejects {job}")
     if error:
-        screen.err.print(Text(error, style="red"), soft_wrap=True)
+        screen.err.print(Text(printable(error), style="red"), soft_wrap=True)
     screen.document(
         {
             "job": job,

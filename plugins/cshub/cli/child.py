@@ -25,16 +25,21 @@ def run_child(arguments: Sequence[str]) -> int:
 
 
 @contextmanager
-def passing_signals(process: subprocess.Popen[Any]) -> Iterator[None]:
-    """Pass on what would end this process to ``process``, as long as the block runs; end it if the block fails."""
+def passing_signals(process: subprocess.Popen[Any]) -> Iterator[Sequence[int]]:
+    """Pass on what would end this process to ``process``, as long as the block runs; end it if the block fails.
+
+    The block is given the signals that came, as they come.
+    """
+    came: list[int] = []
 
     def forward(number: int, _: FrameType | None) -> None:
+        came.append(number)
         if process.poll() is None:
             process.send_signal(number)
 
     before = {number: signal.signal(number, forward) for number in FORWARDED}
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

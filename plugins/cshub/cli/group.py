@@ -17,8 +17,10 @@ class HubGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (TyperException, typer.Exit, typer.Abort):
+        except (TyperException, typer.Exit):
             raise
+        except (KeyboardInterrupt, typer.Abort) as stop:
+            raise typer.Exit(int(current().interrupted())) from stop
         except BrokenPipeError:
             raise
         except Exception as error:

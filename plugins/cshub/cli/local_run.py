@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,10 +21,15 @@ from cshub.cli.child import passing_signals
 from cshub.cli.progress import counts_text, progress_text
 from cshub.cli.run_report import finish_run
 from cshub.cli.screen import Screen
+from cshub.cli.wording import INTERRUPTED
+from cshub.core.records import RunOutcome
+from cshub.core.stats import RunStatistics
+from cshub.ledger import Ledger
 from cshub.library import JobLibrary
 from cshub.settings import PROJECT, Settings
 
 POLL_S = 0.25
+STOP_S = 3.0
 
 
 @dataclass
@@ -62,8 +69,12 @@ def run_here(screen: Screen, job: str, params: Mapping[str, Any]) -> NoReturn:
             command, env=environment(home), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,
         )  # fmt: skip
-        with passing_signals(child), opened_ledger() as ledger:
-            told = _follow(screen, child, events, ledger)
+        with passing_signals(child) as signals, opened_ledger() as ledger:
+            told = _follow(screen, child, events, ledger, signals)
+            if signals and not told.ended:
+                _close_interrupted(ledger, told.run_id)
+                events.unlink()
+                raise KeyboardInterrupt
             row = ledger.run(told.run_id) if told.run_id else None
     events.unlink()
     if told.plan_id:
@@ -71,7 +82,8 @@ def run_here(screen: Screen, job: str, params: Mapping[str, Any]) -> NoReturn:
     statistics = row.statistics if row is not None else None
     outcome = row.outcome.value if row is not None and told.ended else "red"
     failure = told.failure or {}
-    error = failure.get("message") if outcome != "green" else None
+    noted = row.error if row is not None else None
+    error = (noted or failure.get("message")) if outcome != "green" else None
     if outcome == "red" and error is None:
         error = f"The run ended without saying why; its log is {log}."
     elif told.refused:
@@ -105,11 +117,26 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def _follow(screen: Screen, child: subprocess.Popen[bytes], events: Path, ledger: Any) -> _Told:
+def _close_interrupted(ledger: Ledger, run_id: str | None) -> None:
+    row = ledger.run(run_id) if run_id else None
+    if row is not None and row.outcome is RunOutcome.RUNNING:
+        numbers = row.statistics or RunStatistics()
+        ledger.close_run(row.run_id, RunOutcome.RED, numbers, error=INTERRUPTED, now=datetime.now(UTC))
+
+
+def _follow(
+    screen: Screen, child: subprocess.Popen[bytes], events: Path, ledger: Ledger, signals: Sequence[int]
+) -> _Told:
+    """What the child told until its end. After a signal it has ``STOP_S`` to end; its tasks would try again."""
     told, seen = _Told(), 0
+    stop_by: float | None = None
     with screen.err.status("Starting Airflow…") as status:
         while True:
             running = child.poll() is None
+            if running and signals:
+                stop_by = stop_by or time.monotonic() + STOP_S
+                if time.monotonic() >= stop_by:
+                    os.killpg(child.pid, signal.SIGKILL)
             seen = _read_events(events, seen, told)
             for retry in told.retries:
                 screen.note(f"Tries again: {retry}")

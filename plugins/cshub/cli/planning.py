@@ -11,6 +11,7 @@ from typing import Any
 
 from cshub.cli.airflow_home import settle_airflow
 from cshub.cli.personal import Mask
+from cshub.cli.wording import INTERRUPTED
 from cshub.core.errors import FencedOut, HubError, StateError
 from cshub.core.jobs import BoundJob
 from cshub.core.mapping import ABSENT
@@ -89,11 +90,12 @@ def noted_run(job_id: str, run_id: str, kind: RunKind, *, on_progress: OnProgres
             yield run
         except FencedOut:
             raise
-        except HubError as error:
+        except (HubError, KeyboardInterrupt) as error:
             row = run.ledger.run(run_id)
             if row is not None:
+                reason = str(error) if isinstance(error, HubError) else INTERRUPTED
                 numbers = row.statistics or RunStatistics()
-                run.ledger.close_run(run_id, RunOutcome.RED, numbers, error=str(error), now=run.clock.now())
+                run.ledger.close_run(run_id, RunOutcome.RED, numbers, error=reason, now=run.clock.now())
             raise
 
 

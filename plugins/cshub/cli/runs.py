@@ -96,6 +96,7 @@ def backfill(
     screen = begin(as_json)
     if airflow is None:
         raise typer.BadParameter("a backfill needs a running Airflow: give its address", param_hint="--airflow")
+    screen.go_on = f"cshub run {job}"
     asked, _ = asked_of(since, until)
     assert asked.window_start is not None and asked.window_end is not None
     bounds = (asked.window_start, asked.window_end)
@@ -103,6 +104,7 @@ def backfill(
 
 
 def _run(screen: Screen, airflow: str | None, job: str, params: dict[str, Any], *, unpause: bool) -> None:
+    screen.go_on = f"cshub run {job}"
     if airflow is not None:
         from cshub.cli.airflow_runs import run_in_airflow
 

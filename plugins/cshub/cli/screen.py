@@ -32,6 +32,7 @@ class ExitCode(IntEnum):
     RED = 1  # a red or refused run, faults found, or an error that running again does not mend
     USAGE = 2  # the command was not understood
     LATER = 3  # the service, network or ledger failed for now: try later
+    INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT, as a shell says it
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Screen:
 
     as_json: bool = False
     debug: bool = False
+    go_on: str | None = None  # the command that goes on when a person interrupts this one
 
     @cached_property
     def out(self) -> Console:
@@ -79,6 +81,16 @@ class Screen:
 
     def end(self, code: ExitCode) -> NoReturn:
         raise typer.Exit(int(code))
+
+    def interrupted(self) -> ExitCode:
+        """Tell that a person ended the command, and how to go on."""
+        if self.go_on is None:
+            words = "Interrupted."
+        else:
+            words = f"Interrupted: nothing is lost or doubled; go on with `{self.go_on}`."
+        self.err.print(f"✗ {words}", markup=False, soft_wrap=True, style="bold yellow")
+        self.document({"error": {"kind": "Interrupted", "message": words, "faults": []}})
+        return ExitCode.INTERRUPTED
 
     def failure(self, error: Exception) -> ExitCode:
         """Tell an error: one red line (faults of files as a table) to stderr, and with ``--json`` the document."""

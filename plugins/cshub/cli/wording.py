@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+INTERRUPTED = "A person interrupted it. The next run goes on from what is in the ledger."
 RULES: Mapping[str, str] = {
     "new": "not seen before: it is created in the target",
     "adopted": "a target record that belongs to it was already there, and is linked to it",

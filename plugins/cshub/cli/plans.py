@@ -148,7 +148,7 @@ def plan(
     if show is not None:
         job = _job_of(show)
     assert job is not None
-    screen.job = job
+    screen.go_on = f"cshub run {job}"
     with spinner(screen) as told, noted_run(job, new_run_id(job, "plan", now), RunKind.DRY, on_progress=told) as run:
         if show is not None:
             made = reopened(run, kept_plan(run.ledger, show))
@@ -223,6 +223,7 @@ def apply(
     from cshub.pipeline.plans import apply_plan, run_id_for
 
     screen = begin(as_json)
+    screen.go_on = f"cshub apply {plan_id}"
     _, now = asked_of(None, None)
     with opened_ledger() as ledger:
         kept = kept_plan(ledger, plan_id)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from cshub.core.planning import PlanRow
     from cshub.core.records import Change
+    from cshub.pipeline.forecast import Forecast
 
 STYLES: Mapping[str, str] = {
     "create": "green",
@@ -112,12 +113,16 @@ def counts_grid(counts: Mapping[str, int], skipped: Mapping[str, int]) -> Render
     return grid(("action", "#records", ""), rows)
 
 
-def forecast_line(calls: int, seconds: float) -> str:
-    if not calls:
+def forecast_line(forecast: Forecast) -> str:
+    if not forecast.calls:
         return "Applying it would call the target for nothing."
-    if seconds < 1:
-        return f"Applying it takes about {counted(calls, 'call')} to the target, within this minute's call budget."
-    return f"Applying it takes about {counted(calls, 'call')} to the target and at least {duration(seconds)}."
+    cost = f"Applying it takes about {counted(forecast.calls, 'call')} to the target and"
+    if forecast.waits_s < 1:
+        return f"{cost} about {duration(forecast.seconds)}."
+    return (
+        f"{cost} at least {duration(forecast.seconds)}.\n"
+        f"That is more than is left of the call budget: {duration(forecast.waits_s)} of it are waiting."
+    )
 
 
 def _sides(item: Change, mask: Mask) -> tuple[str, str]:

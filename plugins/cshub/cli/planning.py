@@ -25,10 +25,11 @@ from cshub.ledger import Ledger
 from cshub.ledger import PlanRow as KeptPlan
 from cshub.pipeline.diff import diff, plan_mapped, staged_plan
 from cshub.pipeline.extract import extract
+from cshub.pipeline.forecast import Forecast, forecast_of
 from cshub.pipeline.map import map_now, map_records, staged_rejects
 from cshub.pipeline.opening import opened_run
 from cshub.pipeline.plans import keep_plan
-from cshub.pipeline.run import Asked, Forecast, OnProgress, Run, no_progress, window_facts
+from cshub.pipeline.run import Asked, OnProgress, Run, no_progress, window_facts
 from cshub.staging import FrameRef
 
 
@@ -108,17 +109,18 @@ def make_plan(run: Run, asked: Asked) -> MadePlan:
     planned = diff(run, mapped.ref)
     numbers = mapped.statistics + RunStatistics(warnings=planned.warnings, api_calls=run.api_calls())
     plan_id = keep_plan(run, planned, rejects=mapped.rejects, statistics=numbers, window=read.window)
+    rows = list(staged_plan(run, planned.ref))
     run.ledger.close_run(run.run_id, RunOutcome.PLANNED, numbers, now=run.clock.now())
     return MadePlan(
         plan_id=plan_id,
         job_id=run.bound.id,
         run_id=run.run_id,
         window=read.window,
-        rows=list(staged_plan(run, planned.ref)),
+        rows=rows,
         rejects=staged_rejects(run, mapped.rejects),
         counts=planned.counts,
         statistics=numbers,
-        forecast=run.forecast(planned.counts.writes),
+        forecast=forecast_of(run, rows),
         excesses=_passed(planned.counts, run.bound, planned.linked),
         created_at=run.clock.now(),
     )
@@ -178,7 +180,7 @@ def _from_staging(
         rejects=staged_rejects(run, rejects),
         counts=counts,
         statistics=statistics,
-        forecast=run.forecast(counts.writes),
+        forecast=forecast_of(run, rows),
         excesses=_passed(counts, run.bound, linked),
         created_at=created_at,
     )
@@ -192,8 +194,11 @@ def kept_plan(ledger: Ledger, plan_id: str) -> KeptPlan:
     return plan
 
 
-def preview(run: Run, asked: Asked, limit: int) -> tuple[Window, list[Previewed]]:
-    """The newest records of the window as they will arrive, the left-out ones among them. Writes nothing."""
+def preview(run: Run, asked: Asked, limit: int) -> tuple[Window, list[Previewed], Forecast]:
+    """The newest records of the window as they will arrive, the left-out ones among them, and what these will cost.
+
+    Writes nothing.
+    """
     window = choose_window(window_facts(run, asked), run.window_rules)
     records = run.source.sample(window, limit)[:limit]
     mapped, rejects = map_now(run, [(record, Origin.WINDOW) for record in records])
@@ -217,7 +222,7 @@ def preview(run: Run, asked: Asked, limit: int) -> tuple[Window, list[Previewed]
                 warnings=row.warnings if row is not None else (),
             )
         )
-    return window, shown
+    return window, shown, forecast_of(run, list(planned.values()))
 
 
 def mask_of(bound: BoundJob, *, show_personal: bool) -> Mask:

@@ -73,9 +73,8 @@ def preview(
     screen = begin(as_json)
     asked, now = asked_of(since, until)
     with screen.err.status("Reading…"), noted_run(job, new_run_id(job, "preview", now), RunKind.DRY) as run:
-        window, records = previewed(run, asked, limit)
+        window, records, forecast = previewed(run, asked, limit)
         mask = mask_of(run.bound, show_personal=show_personal)
-        forecast = run.forecast(sum(item.fate in {"create", "update", "delete"} for item in records))
     for number, item in enumerate(records, 1):
         _show_previewed(screen, number, item, mask)
     fates: dict[str, int] = {}
@@ -83,7 +82,7 @@ def preview(
         fates[item.fate] = fates.get(item.fate, 0) + 1
     summary = ", ".join(f"{count} {FATES[fate][0]}" for fate, count in fates.items()) or "no records in the window"
     screen.show(f"{window.as_text()}: {counted(len(records), 'record')}: {summary}.")
-    screen.show(f"For these records: {forecast_line(forecast.calls, forecast.seconds)}")
+    screen.show(f"For these records: {forecast_line(forecast)}")
     screen.document(
         {
             "job": job,
@@ -234,7 +233,7 @@ def apply(
     with load_bar(screen) as told, noted_run(job, run_id, RunKind.APPLY, on_progress=told.show) as run:
         made = reopened(run, kept)
         screen.show(f"Plan {plan_id}", counts_grid(made.counts.as_dict(), made.counts.skipped))
-        screen.show(forecast_line(made.forecast.calls, made.forecast.seconds))
+        screen.show(forecast_line(made.forecast))
         screen.confirm(f"Send {counted(made.counts.writes, 'write')}?", yes=yes)
         told.start(len(made.rows))
         done = apply_plan(run, kept)
@@ -306,7 +305,7 @@ def _show_plan(screen: Screen, made: MadePlan, mask: Mask, *, show_all: bool) ->
     for item in made.excesses:
         words = f"{item['planned']} {item['operation']}s pass the job's guard ({item['limit']}): a run would wait."
         screen.show(Text(words, style="bold yellow"))
-    screen.show(forecast_line(made.forecast.calls, made.forecast.seconds))
+    screen.show(forecast_line(made.forecast))
     if made.applied_at is not None:
         screen.show(f"It was applied by {made.applied_run_id}.")
     elif made.counts.writes and made.plan_id is not None:

@@ -65,7 +65,8 @@ class DiffOperator(HubOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from cshub.core.plan import excesses
-        from cshub.pipeline.diff import diff
+        from cshub.pipeline.diff import diff, staged_plan
+        from cshub.pipeline.forecast import forecast_of
         from cshub.pipeline.plans import keep_plan
         from cshub.staging import FrameRef
 
@@ -75,7 +76,7 @@ class DiffOperator(HubOperator):
             done = diff(run, FrameRef.from_dict(mapped["mapped"]))
             calls = RunStatistics(warnings=done.warnings, api_calls=run.api_calls())
             numbers = RunStatistics.from_dict(mapped["statistics"]) + calls
-            forecast = run.forecast(done.counts.writes)
+            forecast = forecast_of(run, list(staged_plan(run, done.ref)))
             self.log.info("Planned %s; about %d calls, %.0f s", done.counts.as_dict(), forecast.calls, forecast.seconds)
             result: dict[str, Any] = {
                 "version": XCOM_VERSION,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -119,11 +118,6 @@ class Run:
             now=self.clock.now(),
         )
 
-    def forecast(self, writes: int) -> Forecast:
-        """What carrying out so many writes will cost. Reading back takes a call per thousand records."""
-        calls = writes + math.ceil(writes / 1000)
-        return Forecast(calls, self.target.forecast(calls) if calls else 0.0)
-
     def api_calls(self) -> dict[str, int]:
         """Calls this process sent so far, by system. A system that was never opened is left out."""
         calls: dict[str, int] = {}
@@ -134,14 +128,6 @@ class Run:
             if name in self.__dict__:
                 calls[system] = calls.get(system, 0) + self.__dict__[name].calls
         return calls
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """Calls to the target, and seconds they will take within the shared budget."""
-
-    calls: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +13,12 @@ from tests.cli.conftest import JOB, WEEK, Cshub
 
 from cshub.cli.asking import opened_ledger
 from cshub.cli.job_status import next_run
-from cshub.core.records import RunOutcome
+from cshub.cli.personal import Mask
+from cshub.cli.screen import Screen
+from cshub.cli.story import Story, show_story
+from cshub.core.records import Change, Outcome, RunOutcome
 from cshub.core.stats import RunStatistics
+from cshub.ledger import DecisionRow
 from cshub.library import JobLibrary
 from cshub.systems.http import HttpPolicy
 from cshub.systems.retry import RetryPolicy
@@ -67,7 +72,8 @@ def test_a_red_run_tells_its_reason_in_status_and_history(connected: Cshub, appl
 
 
 def test_the_next_run_is_told_in_the_zone_of_the_hub() -> None:
-    bound = JobLibrary.from_settings().bound(JOB)
+    found = JobLibrary.from_settings().bound(JOB)
+    bound = found.model_copy(update={"job": found.job.model_copy(update={"enabled": True})})
     berlin = ZoneInfo("Europe/Berlin")
     assert next_run(bound, datetime(2026, 11, 20, 12, tzinfo=UTC), berlin) == datetime(2026, 11, 20, 22, tzinfo=UTC)
 
@@ -112,6 +118,28 @@ def test_why_tells_the_runs_that_left_a_record_as_it_was(connected: Cshub, appli
     text = connected.ok("why", JOB, row["source_key"]).out
     assert "nothing has changed since both sides agreed" in " ".join(text.split())
     assert "@brightwater" not in text
+
+
+def test_why_tells_a_repeated_decision_once_with_its_reason(connected: Cshub, applied: Mapping[str, Any]) -> None:
+    connected.ok("apply", connected.json("plan", JOB, *WEEK)["plan_id"], "--yes")
+    key = applied["rejects"][0]["source_key"]
+    assert len(connected.json("why", JOB, key)["decisions"]) == 2
+    text = connected.ok("why", JOB, key).out
+    assert "REJECTED in 2 runs, first" in text
+    assert f"  {applied['rejects'][0]['field']}: {applied['rejects'][0]['reason']}" in text
+    assert "never changed in the target" in text
+
+
+def test_why_shows_a_kept_conflict_as_both_sides_have_it(cshub: Cshub, capsys: pytest.CaptureFixture[str]) -> None:
+    change = Change("subject", "Edited by hand", "Renamed in Chorus", "target")
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    row = DecisionRow(
+        1, 1, f"{JOB}:r1", now, "M-1", "900", Outcome.CONFLICT_KEPT, "conflict_target_kept", "", [change], ""
+    )
+    show_story(Screen(), Story(JOB, "M-1", None, [row], [], [], Mask()))
+    cells = [list(re.split(r"\s{2,}", line.strip())) for line in capsys.readouterr().out.splitlines()]
+    assert ["field", "in the source", "in the target (kept)"] in cells
+    assert ["subject", "Renamed in Chorus", "Edited by hand"] in cells
 
 
 def test_a_record_that_waits_for_its_account_says_so(connected: Cshub, applied: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from cshub.cli.asking import local_time, opened_ledger
@@ -15,7 +16,7 @@ from cshub.cli.screen import Screen, counted, grid, printable, shown
 from cshub.cli.wording import STATES, explained, worded
 from cshub.core.errors import StateError
 from cshub.core.ids import is_salesforce_id, to_18
-from cshub.core.records import Action, Link
+from cshub.core.records import Action, Change, Link, Outcome
 from cshub.ledger import DecisionRow, Ledger, RejectRow
 from cshub.library import JobLibrary
 from cshub.pipeline.diff import PLAN_SCHEMA
@@ -23,6 +24,7 @@ from cshub.settings import Settings
 from cshub.staging import Staging
 
 RECENT_RUNS = 50
+SOURCE = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,11 @@ def show_story(screen: Screen, story: Story) -> None:
         screen.show(f"  {worded(link.state.value)}: {STATES[link.state.value]}", f"  {printable(target)}")
         screen.show(
             f"  first seen {local_time(link.first_seen_at)}, last written {local_time(link.written_at)}, "
-            f"changed {counted(link.version, 'time')}"
+            f"{_writes(story.decisions)}"
         )
-    for row in story.decisions:
+    for rows in folded(story.decisions):
         screen.show("")
-        _show_decision(screen, row, story.mask)
+        _show_decisions(screen, rows, story.mask)
     for item in story.rejects:
         state = "settled" if item.resolved_at else "open"
         screen.show(
@@ -106,11 +108,11 @@ def show_story(screen: Screen, story: Story) -> None:
             screen.show(Text(f"  {printable(item.remedy)}", style="green"))
     if story.unchanged:
         screen.show("", Text("Seen and left as it was", style="bold"))
-        rows = [
-            (local_time(it.at), it.run_id.removeprefix(f"{story.job_id}:"), explained(it.rule))
-            for it in story.unchanged
+        seen = [
+            (counted(len(same), "run"), local_time(same[0].at), local_time(same[-1].at), explained(same[0].rule))
+            for same in (list(group) for _, group in groupby(story.unchanged, key=lambda it: it.rule))
         ]
-        screen.show(grid(("=time", "run", "why"), rows, indent=2))
+        screen.show(grid(("=in", "=first", "=last", "why"), seen, indent=2))
 
 
 def story_document(story: Story) -> dict[str, Any]:
@@ -164,32 +166,55 @@ def story_document(story: Story) -> dict[str, Any]:
     }
 
 
-def _show_decision(screen: Screen, row: DecisionRow, mask: Mask) -> None:
+def folded(decisions: Sequence[DecisionRow]) -> list[list[DecisionRow]]:
+    """Neighbouring decisions that differ in nothing but run and time, oldest first."""
+
+    def what(row: DecisionRow) -> str:
+        return repr((row.outcome, row.rule, row.reason, row.changes, row.answer))
+
+    return [list(group) for _, group in groupby(decisions, key=what)]
+
+
+def _writes(decisions: Sequence[DecisionRow]) -> str:
+    made = sum(row.outcome in {Outcome.CREATED, Outcome.UPDATED, Outcome.DELETED} for row in decisions)
+    return f"changed in the target {counted(made, 'time')}" if made else "never changed in the target"
+
+
+def _show_decisions(screen: Screen, rows: Sequence[DecisionRow], mask: Mask) -> None:
+    """Decisions that are all the same, as one."""
     from rich.text import Text
 
+    row = rows[0]
     style = {"failed": "red", "rejected": "red", "created": "green", "updated": "yellow"}.get(row.outcome.value, "cyan")
-    why = f"{explained(row.rule)}: {worded(row.reason)}" if row.rule == "filtered" else explained(row.rule)
+    if len(rows) == 1:
+        when, run = local_time(row.at), row.run_id.partition(":")[2] or row.run_id
+    else:
+        when = f"in {counted(len(rows), 'run')}, first {local_time(row.at)}, last {local_time(rows[-1].at)}"
+        run = ""
     screen.show(
-        Text.assemble(
-            (f"{worded(row.outcome.value).upper()} ", f"bold {style}"),
-            local_time(row.at),
-            (f"  {row.run_id.partition(':')[2] or row.run_id}", "dim"),
-        ),
-        Text(f"  {printable(why)}"),
+        Text.assemble((f"{worded(row.outcome.value).upper()} ", f"bold {style}"), when, (f"  {run}", "dim")),
+        Text(f"  {printable(_why(row))}"),
     )
-    if row.changes:
-        cells = [
-            (
-                item.field,
-                shown(mask.value(item.field, item.before), 60),
-                shown(mask.value(item.field, item.after), 60),
-                item.winner,
-            )
-            for item in row.changes
-        ]
-        screen.show(grid(("field", "before", "after", "winner"), cells, indent=2))
+    written = [item for item in row.changes if item.winner == SOURCE]
+    if written:
+        screen.show(grid(("field", "before", "after"), [_cells(item, mask) for item in written], indent=2))
+    kept = [item for item in row.changes if item.winner != SOURCE]
+    if kept:
+        cells = [(name, after, before) for name, before, after in (_cells(item, mask) for item in kept)]
+        screen.show(grid(("field", "in the source", "in the target (kept)"), cells, indent=2))
     if row.answer:
         screen.show(Text(f"  the service answered: {printable(row.answer)}", style="dim"))
+
+
+def _why(row: DecisionRow) -> str:
+    if row.outcome is Outcome.REJECTED:
+        return row.reason or explained(row.rule)
+    return f"{explained(row.rule)}: {worded(row.reason)}" if row.rule == "filtered" else explained(row.rule)
+
+
+def _cells(item: Change, mask: Mask) -> tuple[str, str, str]:
+    before, after = (shown(mask.value(item.field, value), 60) for value in (item.before, item.after))
+    return item.field, before, after
 
 
 def _unchanged(ledger: Ledger, staging: Staging, job_id: str, source_key: str) -> list[Sighting]:

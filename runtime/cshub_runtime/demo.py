@@ -251,7 +251,7 @@ class Demo:
             ),
             f"What they hold        {addresses.control_url}/state/totango",
             f"What they were asked  {addresses.control_url}/log",
-            f"Logs                  {self._options.home / 'logs'}",
+            f"Logs                  {os.path.relpath(self._options.home / 'logs')}",
             f"The command line      . {shlex.quote(os.path.relpath(shell_file))} && cshub status",
         ]
         self._console.print("\n".join(["", "Where to look", *lines, ""]), markup=False, highlight=False, soft_wrap=True)

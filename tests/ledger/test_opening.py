@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -13,9 +14,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 
 from cshub.core.errors import IdentityChanged, ServiceUnavailable, SpecError, StateError
+from cshub.core.records import RunKind
 from cshub.ledger import Ledger, ledger_url, migrations
 from cshub.ledger.tables import metadata
-from tests.ledger.cast import NOW, SOURCE, TARGET, pair_of
+from tests.ledger.cast import JOB, NOW, SOURCE, TARGET, open_run, pair_of
 
 OPEN_AND_BIND = """
 import sys
@@ -49,6 +51,27 @@ def test_the_steps_lead_to_exactly_the_tables_of_the_model(ledger: Ledger) -> No
     with ledger.database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_runs_of_the_first_tables_are_kept_when_the_pair_may_be_unknown(url: str) -> None:
+    with Ledger.open(url) as ledger:
+        pair_id = open_run(ledger, "run-1")
+        before = ledger.run("run-1")
+        move(ledger, "0001")
+        ledger.upgrade()
+        assert (ledger.revision(), ledger.run("run-1")) == (migrations.HEAD, before)
+        for run_id, pair in (("run-2", None), ("run-3", pair_id)):
+            ledger.open_run(run_id, job_id=JOB, pair_id=pair, kind=RunKind.MANUAL, window=None, job_digest="", now=NOW)
+        assert [row.run_id for row in ledger.runs(JOB)] == ["run-3", "run-2", "run-1"]
+
+
+def move(ledger: Ledger, revision: str) -> None:
+    """Take the tables back to an older revision."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with ledger.database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def test_nothing_is_touched_before_the_ledger_is_opened(tmp_path: Path) -> None:

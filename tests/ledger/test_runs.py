@@ -47,6 +47,17 @@ def test_a_retried_task_finds_its_run_and_counts_the_attempt(ledger: Ledger) -> 
     assert again.statistics == NUMBERS
 
 
+def test_a_run_that_failed_before_its_pair_was_known_learns_it_from_the_next_attempt(ledger: Ledger) -> None:
+    asked = {"job_id": JOB, "kind": RunKind.MANUAL, "job_digest": "d", "now": NOW}
+    early = ledger.open_run("run-1", pair_id=None, window=None, **asked)  # type: ignore[arg-type]
+    ledger.close_run("run-1", RunOutcome.RED, RunStatistics(), error="no connection", now=NOW)
+    pair_id = open_run(ledger, "run-1")
+    again = ledger.run("run-1")
+    assert again is not None
+    assert (early.pair_id, early.window) == (None, None)
+    assert (again.pair_id, again.window, again.attempt) == (pair_id, WINDOW, 2)
+
+
 def test_two_jobs_may_not_share_a_run_id(ledger: Ledger) -> None:
     open_run(ledger, "run-1")
     with pytest.raises(StateError, match="differ between jobs"):

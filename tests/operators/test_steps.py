@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
-from cshub.core.errors import AuthenticationFailed, RowsFailed, StagingCorrupt, WindowError
+from cshub.core.errors import AuthenticationFailed, HubError, RowsFailed, StagingCorrupt, WindowError
 from cshub.core.records import RunKind, RunOutcome
 from cshub.ledger import Ledger
 from cshub.operators.base import asked_of, run_kind
@@ -115,6 +115,23 @@ def test_a_refused_token_leaves_a_red_run_that_names_the_connection(
     row = ledger_run(settings, run)
     assert row is not None and row.outcome is RunOutcome.RED
     assert "connection totango_default" in (row.error or "")
+
+
+def test_a_run_that_fails_before_it_read_anything_is_red_in_the_history(
+    operators: dict[str, Any], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = HandMadeRun(operators, run_id="manual__1", params={"window_start": "yesterday"})
+    lost = HandMadeRun(operators, run_id="manual__2")
+    with pytest.raises(WindowError):
+        wrong.execute("extract")
+    monkeypatch.delenv("AIRFLOW_CONN_TOTANGO_DEFAULT")
+    with pytest.raises(HubError):
+        lost.execute("extract")
+    for run, words in ((wrong, "'yesterday'"), (lost, "totango_default")):
+        row = ledger_run(settings, run)
+        assert row is not None
+        assert (row.outcome, row.pair_id, row.window) == (RunOutcome.RED, None, None)
+        assert words in (row.error or "")
 
 
 def test_a_load_waits_for_its_turn_without_a_try_of_its_own_while_another_run_is_at_work(

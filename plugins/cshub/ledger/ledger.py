@@ -90,13 +90,16 @@ class Ledger:
         run_id: str,
         *,
         job_id: str,
-        pair_id: int,
+        pair_id: int | None,
         kind: RunKind,
         window: Window | None,
         job_digest: str,
         now: datetime,
     ) -> RunRow:
-        """The run's row. Opened again, it keeps its first kind and window, counts one attempt more and is running."""
+        """The run's row. Opened again, it keeps its first kind and window, counts one attempt more and is running.
+
+        A run that fails before its pair or window is known is opened without; the next attempt adds them.
+        """
         values = {"run_id": run_id, "job_id": job_id, "pair_id": pair_id, "kind": kind.value, "job_digest": job_digest}
         with self.database.writing() as connection:
             return runs.open_one(connection, values, window, now)

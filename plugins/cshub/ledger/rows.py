@@ -24,11 +24,14 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run. ``attempt`` counts how often it was opened, from 1; ``progress`` is the last that was reported."""
+    """One run. ``attempt`` counts how often it was opened, from 1; ``progress`` is the last that was reported.
+
+    ``pair_id`` is None for a run that failed before it had reached both systems.
+    """
 
     run_id: str
     job_id: str
-    pair_id: int
+    pair_id: int | None
     kind: RunKind
     window: Window | None
     job_digest: str

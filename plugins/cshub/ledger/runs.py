@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, select, true, update
+from sqlalchemy import Connection, Row, func, select, true, update
 
 from cshub.core.errors import StateError
 from cshub.core.records import RunKind, RunOutcome
@@ -42,10 +42,13 @@ def open_one(connection: Connection, values: Mapping[str, Any], window: Window |
         "closed_at": None,
         "error": None,
         "job_digest": inserted.excluded.job_digest,
+        "pair_id": func.coalesce(run.c.pair_id, inserted.excluded.pair_id),
+        "window_start": func.coalesce(run.c.window_start, inserted.excluded.window_start),
+        "window_end": func.coalesce(run.c.window_end, inserted.excluded.window_end),
     }
     statement = inserted.on_conflict_do_update(index_elements=[run.c.run_id], set_=reopened).returning(*run.c)
     stored = _row(connection.execute(statement).one())
-    if (stored.job_id, stored.pair_id) != (values["job_id"], values["pair_id"]):
+    if stored.job_id != values["job_id"] or values["pair_id"] not in (None, stored.pair_id):
         raise StateError(
             f"Run {stored.run_id!r} belongs to job {stored.job_id!r}, not to {values['job_id']!r}. "
             "Run ids must differ between jobs: put the job's name into the id."

@@ -92,7 +92,7 @@ run = Table(
     Column("number", Number, primary_key=True),
     Column("run_id", Text, nullable=False, unique=True),
     Column("job_id", Text, nullable=False),
-    Column("pair_id", Integer, nullable=False),
+    Column("pair_id", Integer),
     Column("kind", Text, nullable=False),
     Column("window_start", UtcDateTime),
     Column("window_end", UtcDateTime),

@@ -126,12 +126,21 @@ def _moment(name: str, text: str | None) -> datetime | None:
 
 
 def _note_failure(run: Run, error: HubError) -> None:
+    """Close the run red with its error; one that failed before it was opened is kept in the history all the same."""
     if isinstance(error, FencedOut):
         return
-    row = run.ledger.run(run.run_id)
-    if row is not None:
-        statistics = row.statistics or RunStatistics()
-        run.ledger.close_run(run.run_id, RunOutcome.RED, statistics, error=str(error), now=run.clock.now())
+    now = run.clock.now()
+    row = run.ledger.run(run.run_id) or run.ledger.open_run(
+        run.run_id,
+        job_id=run.bound.id,
+        pair_id=run.ledger.pair_id(run.bound.pair_name),
+        kind=run.kind,
+        window=None,
+        job_digest=run.bound.digest,
+        now=now,
+    )
+    statistics = row.statistics or RunStatistics()
+    run.ledger.close_run(run.run_id, RunOutcome.RED, statistics, error=str(error), now=now)
 
 
 def _progress_into(context: Context) -> Any:

@@ -78,6 +78,12 @@ def test_the_next_run_is_told_in_the_zone_of_the_hub() -> None:
     assert next_run(bound, datetime(2026, 11, 20, 12, tzinfo=UTC), berlin) == datetime(2026, 11, 20, 22, tzinfo=UTC)
 
 
+def test_the_ledger_is_named_when_nobody_chose_it(cshub: Cshub, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "ledger:" not in cshub.ok("status").err
+    monkeypatch.delenv("CSHUB_LEDGER_URL")
+    assert f"ledger: sqlite:///{cshub.folder}/.cshub/ledger.db" in cshub.ok("status").err
+
+
 def test_an_unknown_job_has_no_status(cshub: Cshub) -> None:
     answer = cshub("status", "chorus_touchpoint_inbound")
     assert answer.code == 1

@@ -129,6 +129,26 @@ def test_a_connection_that_does_not_exist_is_told_with_the_next_step(cshub: Cshu
     answer = cshub("totango", "types", "--connection", "totango_nowhere")
     assert answer.code == 1
     assert "There is no connection totango_nowhere: add it" in answer.err
+    assert "AIRFLOW_CONN_TOTANGO_NOWHERE" in answer.err and "--url" in answer.err
+
+
+def test_an_account_that_does_not_exist_is_told(connected: Cshub) -> None:
+    answer = connected("totango", "touchpoints", "list", "--account", "NOPE", "--json")
+    assert (answer.code, answer.document["error"]["kind"]) == (1, "NotFound")
+    assert "Totango has no account NOPE" in answer.err
+
+
+def test_an_account_without_touchpoints_has_an_empty_list(connected: Cshub) -> None:
+    accounts = [item["id"] for item in connected.json("totango", "accounts")["accounts"]]
+    assert all(isinstance(notes(connected, account), dict) for account in accounts)
+
+
+def test_an_answer_404_says_to_check_the_address_too(connected: Cshub, sandbox: RunningSandbox) -> None:
+    sandbox.control.add_fault("status", service="totango", status=404)
+    answer = connected("totango", "types")
+    sandbox.control.clear_faults()
+    assert answer.code == 1
+    assert "check the address too" in answer.err
 
 
 def test_engagements_of_a_window_are_listed_newest_first(connected: Cshub) -> None:
@@ -144,3 +164,9 @@ def test_the_other_lists_of_chorus_are_one_document(connected: Cshub, name: str)
     arguments = WEEK if name == "emails" else ()
     assert isinstance(connected.json("chorus", name, *arguments)[name], list)
     connected.ok("chorus", name, *arguments)
+
+
+def test_emails_are_shown_with_their_subject(connected: Cshub) -> None:
+    found = connected.json("chorus", "emails", *WEEK)["emails"]
+    subjects = [row["attributes"]["name"] for row in found]
+    assert subjects and all(subject.split()[0] in connected.ok("chorus", "emails", *WEEK).out for subject in subjects)

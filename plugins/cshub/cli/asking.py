@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from cshub.cli.options import bounds_of
-from cshub.ledger import Ledger
+from cshub.cli.screen import Screen
+from cshub.ledger import Ledger, ledger_url
 from cshub.pipeline.run import Asked
 from cshub.settings import Settings
 
@@ -22,6 +23,12 @@ def asked_of(since: str | None, until: str | None, *, full: bool = False) -> tup
 def local_time(moment: datetime | None) -> str:
     """In the hub's zone, to the minute; a dash for none."""
     return f"{moment.astimezone(Settings.from_environment().timezone):%Y-%m-%d %H:%M}" if moment else "–"
+
+
+def name_default_ledger(screen: Screen) -> None:
+    """Tell which ledger is looked at, unless the environment names one: then the caller knows it."""
+    if Settings.from_environment().ledger_url is None:
+        screen.note(f"ledger: {ledger_url()} (CSHUB_LEDGER_URL names another)")
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def emails(
     start, end = bounds_of(since, until, Settings.from_environment().timezone, now=now)
     with chorus_client(connection, url) as client:
         found = [row for page in client.emails(sent=(start or now - LOOK_BACK, end or now)) for row in page]
-    rows = [(row.get("id"), _brief((row.get("attributes") or {}).get("subject"))) for row in found]
+    rows = [(row.get("id"), _brief((row.get("attributes") or {}).get("name"))) for row in found]
     screen.show(grid(("id", "subject"), rows), counted(len(rows), "e-mail"))
     screen.document({"emails": found})
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TOTANGO_TOKEN = "CSHUB_TOTANGO_TOKEN"
 CHORUS_TOKEN = "CSHUB_CHORUS_TOKEN"
+TOKENS: Mapping[str, str] = {"totango": TOTANGO_TOKEN, "chorus": CHORUS_TOKEN}
 
 Connection = Annotated[
     str | None,
@@ -88,7 +89,13 @@ def _connected(system: str, conn_id: str, quotas: QuotaMaker | None) -> Any:
     settle_airflow()
     from cshub.systems import registry
 
-    return registry.open_client(system, conn_id, quotas)
+    try:
+        return registry.open_client(system, conn_id, quotas)
+    except ConnectionSpecError as error:
+        raise ConnectionSpecError(
+            f"{error} Without Airflow: set AIRFLOW_CONN_{conn_id.upper()} in the environment, or give --url and put "
+            f"the token into {TOKENS[system]}."
+        ) from error
 
 
 def _direct_totango(url: str, quotas: QuotaMaker | None) -> TotangoClient:

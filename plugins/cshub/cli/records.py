@@ -42,7 +42,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show the jobs: last run and its outcome, what waits, how far was read, when the next run is due."""
-    from cshub.cli.asking import opened_ledger
+    from cshub.cli.asking import name_default_ledger, opened_ledger
     from cshub.cli.job_status import status_document, status_of
     from cshub.library import JobLibrary
 
@@ -50,6 +50,7 @@ def status(
     library = JobLibrary.from_settings()
     if job is not None:
         library.path_of(job)
+    name_default_ledger(screen)
     with opened_ledger() as ledger:
         found = [status_of(name, library, ledger) for name in ([job] if job else library.job_ids())]
     if job is not None:
@@ -65,10 +66,11 @@ def history(
     as_json: Json = False,
 ) -> None:
     """List the runs of a job, newest first."""
-    from cshub.cli.asking import local_time, opened_ledger
+    from cshub.cli.asking import local_time, name_default_ledger, opened_ledger
     from cshub.cli.job_status import run_document, short_run
 
     screen = begin(as_json)
+    name_default_ledger(screen)
     with opened_ledger() as ledger:
         found = ledger.runs(job, limit=limit)
     if found:
@@ -101,7 +103,7 @@ def rejects(
 
     They are tried again in every run. The CSV is safe to open in a spreadsheet.
     """
-    from cshub.cli.asking import opened_ledger
+    from cshub.cli.asking import name_default_ledger, opened_ledger
     from cshub.cli.csv_text import STDOUT, write_csv
     from cshub.cli.planning import mask_of
     from cshub.library import JobLibrary
@@ -110,6 +112,7 @@ def rejects(
     if csv == STDOUT and screen.as_json:
         raise typer.BadParameter("standard output cannot hold both JSON and CSV: name a file", param_hint="--csv")
     mask = mask_of(JobLibrary.from_settings().bound(job), show_personal=show_personal)
+    name_default_ledger(screen)
     with opened_ledger() as ledger:
         full_id = run if run is None or run.startswith(f"{job}:") else f"{job}:{run}"
         found = ledger.rejects(job, run_id=full_id, only_open=run is None)
@@ -143,9 +146,11 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Explain a record: where it stands, every decision with its rule, before → after, and the service's answer."""
+    from cshub.cli.asking import name_default_ledger
     from cshub.cli.story import show_story, story_document, story_of
 
     screen = begin(as_json)
+    name_default_ledger(screen)
     story = story_of(job, key, show_personal=show_personal)
     if not screen.as_json:
         show_story(screen, story)

@@ -59,7 +59,10 @@ def list_touchpoints(
     start, end = bounds_of(since, until, _zone(), now=now)
     with totango_client(connection, url) as client:
         if account is not None:
-            found = [note for note in client.account_touchpoints(account) if _inside(note, start, end)]
+            whole = list(client.account_touchpoints(account))
+            if not whole:
+                _demand_account(client, account)
+            found = [note for note in whole if _inside(note, start, end)]
         else:
             found = _searched(client, start or now - LOOK_BACK, end or now)
     found.sort(key=lambda note: note.timestamp_ms)
@@ -236,6 +239,15 @@ def _found(client: TotangoClient, note_id: int, account: str | None) -> Touchpoi
             status=404,
         )
     return found
+
+
+def _demand_account(client: TotangoClient, account: str) -> None:
+    """Raises :class:`NotFound` for an account that Totango does not have: its timeline would look merely empty."""
+    hits = client.search_accounts([{"type": "string", "term": "identifier", "eq": account}])
+    if not any(hit.id == account for page in hits for hit in page):
+        raise NotFound(
+            f"Totango has no account {account}. `cshub totango accounts TEXT` searches accounts by name.", status=404
+        )
 
 
 def _searched(client: TotangoClient, start: datetime | None, end: datetime | None) -> list[Touchpoint]:

@@ -109,7 +109,10 @@ def _refused(answer: Answer, place: Place, said: str, words: str) -> HubError:
         if answer.is_html and place.effect is not Effect.ONCE:
             return place.garbled("a web page came with status 404")
         return NotFound(
-            f"{place} {said}. There is no such record, or this token may not see it.", status=404, verdict=words
+            f"{place} {said}. There is no such record, or this token may not see it. When every call ends so, check "
+            "the address too.",
+            status=404,
+            verdict=words,
         )
     return RequestRefused(
         f"{place} {said}. Correct the record, the mapping or the job; sending the same again does not help.",

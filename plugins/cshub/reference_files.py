@@ -8,7 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cshub.core.jobs import ObjectRef
+from cshub.core.objects import ObjectSpec
 from cshub.core.reference import job_schema, job_tables, mapping_schema, transforms_table
+from cshub.systems.registry import SYSTEMS, object_spec
 
 
 def reference_files() -> dict[str, str]:
@@ -17,8 +20,14 @@ def reference_files() -> dict[str, str]:
         "include/schemas/job.schema.json": _as_json(job_schema()),
         "include/schemas/mapping.schema.json": _as_json(mapping_schema()),
         "docs/reference/transforms.md": transforms_table(),
-        "docs/reference/job.md": job_tables(),
+        "docs/reference/job.md": job_tables(_objects()),
     }
+
+
+def _objects() -> list[ObjectSpec]:
+    """Every object of every system, in the order of the registry."""
+    names = [ObjectRef(system=system, object=name) for system, found in SYSTEMS.items() for name in found.objects]
+    return [object_spec(name) for name in names]
 
 
 def stale_files(root: Path) -> list[str]:

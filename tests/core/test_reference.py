@@ -99,3 +99,10 @@ def test_stale_files_are_named_and_then_written(tmp_path: Path, capsys: pytest.C
     assert sorted(reference_files()) == sorted(
         path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
     )
+
+
+def test_the_page_lists_the_options_of_every_object_with_their_meaning() -> None:
+    page = reference_files()["docs/reference/job.md"]
+    for name in ("engagement_types", "account_match.attribute", "disable_sync"):
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
+        assert row.strip("| ").count(" | ") == 3 and row.strip("| ").rpartition(" | ")[2]

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cshub.core.jobs import Job, MappingTemplate
-from cshub.core.objects import Kind
+from cshub.core.objects import Kind, ObjectSpec
 from cshub.core.transforms import TRANSFORMS, usage
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -37,8 +37,11 @@ def transforms_table() -> str:
     return head + _table(("write", "gives the value", "takes", "gives"), rows)
 
 
-def job_tables() -> str:
-    """Every setting of a job file as a Markdown page, one table for each block of settings."""
+def job_tables(objects: Sequence[ObjectSpec] = ()) -> str:
+    """Every setting of a job file as a Markdown page, one table for each block of settings.
+
+    After them the options of each of ``objects``, for ``source.options`` or ``target.options``.
+    """
     schema = job_schema()
     parts = [
         "# Job files\n\nA job is one YAML file in `include/jobs/`; what it leaves out comes from the mapping template "
@@ -49,7 +52,31 @@ def job_tables() -> str:
         block = schema["$defs"][name]
         text = str(block.get("description", "")).split("\n\n")[0].replace("\n", " ")
         parts.append(f"## {name}\n\n{text}\n\n{_settings(block, schema['$defs'])}".replace("\n\n\n\n", "\n\n"))
+    parts += [_options(item) for item in objects]
     return "\n".join(parts)
+
+
+def _options(item: ObjectSpec) -> str:
+    """The options of an object; a setting within another is named by both, with a dot."""
+    schema = item.options.model_json_schema(by_alias=True, mode="validation")
+    text = str(schema.get("description", "")).split("\n\n")[0].replace("\n", " ").replace("``", "`")
+    head = f"## Options of {item.title}\n\n{text}\n\n"
+    if not schema.get("properties"):
+        return head
+    return head + _settings(_flat(schema, schema.get("$defs", {})), schema.get("$defs", {}))
+
+
+def _flat(block: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """The block with the settings of its inner blocks in place of those, named by both, with a dot."""
+    settings: dict[str, Any] = {}
+    for name, setting in block["properties"].items():
+        inner = definitions.get(str(setting.get("$ref", "")).rpartition("/")[2], {})
+        if "properties" in inner:
+            parts = _flat(inner, definitions)["properties"]
+            settings |= {f"{name}.{part}": value for part, value in parts.items()}
+        else:
+            settings[name] = setting
+    return {"properties": settings, "required": block.get("required", ())}
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
@@ -104,6 +131,8 @@ def _default(setting: Mapping[str, Any]) -> str:
         return ", ".join(f"`{name}: {item}`" for name, item in value.items() if isinstance(item, (int, float)))
     if value in (None, "", []):
         return ""
+    if isinstance(value, list):
+        return ", ".join(f"`{item}`" for item in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -84,6 +84,7 @@ def test_the_page_shows_what_the_commands_print(
         nonlocal last_plan
         shown = Shown(int(match[1]) if match[1] else None, match[2], match[3])
         answer = connected(*shlex.split(PLAN_ID.sub(last_plan, shown.command)))
+        assert answer.code == (1 if "drafts/" in shown.command else 0), (shown.command, answer.err)
         found = PLAN_ID.search(answer.out)
         last_plan = found[0] if found else last_plan
         output = cut(answer.err + answer.out, shown.lines)

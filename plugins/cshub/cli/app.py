@@ -16,6 +16,7 @@ EPILOG = """\
   1  a red or refused run, faults found, or an error that stays
   2  the command was not understood
   3  the service, network or ledger failed for now: try later
+  130  interrupted with Ctrl-C
 
 [bold]Examples[/bold]
   [cyan]cshub validate[/cyan]                             check every job file

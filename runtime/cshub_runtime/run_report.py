@@ -44,10 +44,13 @@ class RunReport:
 def progress_line(
     title: str, states: Mapping[str, str | None], order: Sequence[str], progress: Mapping[str, Any] | None = None
 ) -> str:
-    """One line that shows how far a run is: its tasks in `order`, each with a sign, and how much is loaded."""
+    """One line that shows how far a run is: its tasks in `order`, with signs, how much is loaded, what it waits for."""
     known = [task for task in order if task in states] + sorted(set(states) - set(order))
     line = f"{title}: " + "  ".join(f"{_SIGNS.get(states[task] or '', '·')} {task}" for task in known)
-    return f"{line}  {progress['done']} of {progress['total']}" if progress and "total" in progress else line
+    if not progress or "total" not in progress:
+        return line
+    note = f" ({progress['note']})" if progress.get("note") else ""
+    return f"{line}  {progress['done']} of {progress['total']}{note}"
 
 
 def statistics_table(reports: Sequence[RunReport]) -> Table:

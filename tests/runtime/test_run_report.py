@@ -61,3 +61,9 @@ def test_the_sandboxes_line_becomes_connections() -> None:
     assert addresses.control_url == "x"
     found = [(c.connection_id, c.conn_type, c.host, c.password) for c in connections(addresses)]
     assert found == [("chorus_default", "chorus", "http://c", "t1"), ("totango_default", "totango", "http://t", "t2")]
+
+
+def test_the_progress_line_says_what_a_load_waits_for() -> None:
+    waiting = {"done": 3, "total": 9, "note": "waiting 23 s for the call budget"}
+    line = progress_line("job", {"load": "running"}, ("load",), waiting)
+    assert line.endswith("3 of 9 (waiting 23 s for the call budget)")

@@ -103,9 +103,9 @@ def noted_run(job_id: str, run_id: str, kind: RunKind, *, on_progress: OnProgres
 def make_plan(run: Run, asked: Asked) -> MadePlan:
     """Extract, map, diff, and keep the plan: the steps of a dry run of the DAG."""
     read = extract(run, asked)
-    run.on_progress({"step": "map", "read": read.read})
+    run.show({"step": "map", "read": read.read})
     mapped = map_records(run, read.ref)
-    run.on_progress({"step": "diff", "mapped": mapped.statistics.mapped})
+    run.show({"step": "diff", "mapped": mapped.statistics.mapped})
     planned = diff(run, mapped.ref)
     numbers = mapped.statistics + RunStatistics(warnings=planned.warnings, api_calls=run.api_calls())
     plan_id = keep_plan(run, planned, rejects=mapped.rejects, statistics=numbers, window=read.window)

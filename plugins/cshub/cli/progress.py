@@ -65,9 +65,16 @@ def progress_text(progress: Mapping[str, Any]) -> str:
     step = STEPS.get(str(progress.get("step")), "Working")
     if "total" in progress:
         return f"{step}… {progress.get('done', 0)} of {progress['total']}  {counts_text(progress)}"
-    return f"{step}… {progress['read']} records" if "read" in progress else f"{step}…"
+    read = f" {progress['read']} records" if "read" in progress else ""
+    return f"{step}…{read}{_note(progress)}"
 
 
 def counts_text(progress: Mapping[str, Any]) -> str:
-    known = {"step", "done", "total", "read", "mapped"}
-    return ", ".join(f"{count} {worded(name)}" for name, count in progress.items() if name not in known)
+    """``12 created, 1 parked``, and what is waited for."""
+    known = {"step", "done", "total", "read", "mapped", "note"}
+    counts = ", ".join(f"{count} {worded(name)}" for name, count in progress.items() if name not in known)
+    return f"{counts}{_note(progress)}".strip()
+
+
+def _note(progress: Mapping[str, Any]) -> str:
+    return f" ({progress['note']})" if progress.get("note") else ""

@@ -84,7 +84,7 @@ def _received(run: Run, window: Window, *, only_waiting: bool) -> Iterator[Recei
                 if record.key not in seen:
                     seen.add(record.key)
                     yield record, Origin.WINDOW
-            run.on_progress({"step": "extract", "read": len(seen)})
+            run.show({"step": "extract", "read": len(seen)})
     if run.kind is RunKind.BACKFILL:
         return
     waiting = _waiting(run)

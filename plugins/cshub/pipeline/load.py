@@ -19,7 +19,7 @@ from cshub.pipeline.map import staged_rejects
 from cshub.pipeline.readback import read_back
 from cshub.pipeline.recheck import moved_rows
 from cshub.pipeline.rejects import record_rejects
-from cshub.pipeline.run import Run
+from cshub.pipeline.run import LOADING, Run
 from cshub.pipeline.settle import AFTER_OWN_CALL_S, AFTER_TAKEOVER_S, settle
 from cshub.pipeline.writes import OPERATIONS, Writer, Written, decision_of, new_link
 from cshub.staging import FrameRef
@@ -68,14 +68,16 @@ def load(run: Run, order: LoadOrder) -> Loaded:
     rows = list(staged_plan(run, order.plan))
     with locked(run) as fence:
         writer = Writer(run, fence)
-        settle(writer, patience_s=AFTER_TAKEOVER_S)
         task = _Load(run, writer, rows, order.planned_at)
+        task.show()
+        settle(writer, patience_s=AFTER_TAKEOVER_S)
         task.resume()
         if run.clock.now() - order.planned_at > RECHECK_AFTER or run.kind is RunKind.APPLY:
             task.leave_out_moved()
         task.record_decisions()
         record_rejects(run, fence, _still_rejected(run, staged_rejects(run, order.rejects)))
         task.send()
+        task.show(at_once=True)
         read_back(writer, task.rows_to_read_back())
         statistics = task.statistics(order.mapped)
         outcome = RunOutcome.GREEN if statistics.is_green else RunOutcome.RED
@@ -97,6 +99,22 @@ class _Load:
     looked_at: dict[str, datetime] = field(default_factory=dict)
     told: set[tuple[str, Outcome, str]] = field(default_factory=set)
     shown_at: datetime | None = None
+
+    def show(self, *, at_once: bool = False) -> None:
+        """Tell how many rows are settled; unless ``at_once``, only so often as :data:`PROGRESS_EVERY` says."""
+        now = self.run.clock.now()
+        if not at_once and self.shown_at is not None and now - self.shown_at < PROGRESS_EVERY:
+            return
+        self.shown_at = now
+        outcomes = Counter(written.outcome for written in self.settled.values() if written.outcome)
+        progress = {
+            "step": LOADING,
+            "done": len(self.settled),
+            "total": len(self.rows),
+            **{outcome.value: count for outcome, count in outcomes.items()},
+        }
+        self.run.ledger.progress(self.run.run_id, progress, now)
+        self.run.show(progress)
 
     def resume(self) -> None:
         """Learn what earlier tries of this run have done with this plan.
@@ -204,7 +222,7 @@ class _Load:
             else:
                 in_a_row, self.answered = 0, True
                 self.sent.add(row.source_key)
-            self._show()
+            self.show()
             if in_a_row == FAILURES_IN_A_ROW:
                 return
 
@@ -232,21 +250,6 @@ class _Load:
     def _is_news(self, row: PlanRow) -> bool:
         entry = (row.source_key, _DEFAULT_OUTCOMES[row.action], row.rule.value)
         return row.link_version is None and bool(row.reason) and entry not in self.told
-
-    def _show(self) -> None:
-        now = self.run.clock.now()
-        if self.shown_at is not None and now - self.shown_at < PROGRESS_EVERY:
-            return
-        self.shown_at = now
-        outcomes = Counter(written.outcome for written in self.settled.values() if written.outcome)
-        progress = {
-            "step": "load",
-            "done": len(self.settled),
-            "total": len(self.rows),
-            **{outcome.value: count for outcome, count in outcomes.items()},
-        }
-        self.run.ledger.progress(self.run.run_id, progress, now)
-        self.run.on_progress(progress)
 
 
 def _version(link: Link | None) -> int | None:

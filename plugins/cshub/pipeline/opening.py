@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,8 @@ from cshub.pipeline.run import Clock, OnProgress, Run, SystemClock, no_progress
 from cshub.settings import Settings
 from cshub.staging import Staging
 from cshub.systems import registry
+
+WAIT_TOLD_FROM_S = 2.0  # shorter waits for the call budget are not worth a word
 
 
 @contextmanager
@@ -65,12 +68,14 @@ def run_of(
 ) -> Run:
     """A run of a job over an open ledger."""
     template, job = bound.template, bound.job
-    guard, shared = SendGuard(), quotas_of(ledger)
+    guard = SendGuard()
+
+    shared = quotas_of(ledger, sleep=telling_waits(lambda text: run.note(text)))
 
     def quotas(token: str, calls_per_minute: int) -> Quota:
         return GuardedQuota(shared(token, calls_per_minute), guard)
 
-    return Run(
+    run = Run(
         run_id=run_id,
         kind=kind,
         bound=bound,
@@ -84,12 +89,24 @@ def run_of(
         on_progress=on_progress,
         guard=guard,
     )
+    return run
 
 
-def quotas_of(ledger: Ledger) -> Callable[[str, int], Quota]:
+def telling_waits(note: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> Callable[[float], None]:
+    """A sleep for call budgets that notes what it waits for."""
+
+    def wait(seconds: float) -> None:
+        if seconds >= WAIT_TOLD_FROM_S:
+            note(f"waiting {seconds:.0f} s for the call budget")
+        sleep(seconds)
+
+    return wait
+
+
+def quotas_of(ledger: Ledger, *, sleep: Callable[[float], None] = time.sleep) -> Callable[[str, int], Quota]:
     """Token and calls a minute → the budget that all processes of this ledger share for that token."""
 
     def shared(token: str, calls_per_minute: int) -> Quota:
-        return SharedQuota(ledger, name=quota_name(token), limit=calls_per_minute)
+        return SharedQuota(ledger, name=quota_name(token), limit=calls_per_minute, sleep=sleep)
 
     return shared

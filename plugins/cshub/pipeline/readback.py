@@ -29,6 +29,7 @@ def read_back(writer: Writer, rows: Sequence[PlanRow]) -> int:
     dated = _dates(run, rows)
     if not dated:
         return 0
+    run.note("reading back what was written")
     run.clock.sleep(SEARCH_LAG_S)
     window = Window(min(dated.values()), max(dated.values()) + timedelta(milliseconds=1))
     try:

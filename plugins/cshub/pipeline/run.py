@@ -23,6 +23,7 @@ from cshub.ledger import Ledger
 from cshub.pipeline.guard import SendGuard
 from cshub.staging import Staging
 
+LOADING = "load"  # the step whose progress is also kept in the ledger
 CHUNK = 10_000  # records a frame holds at a time
 
 
@@ -54,6 +55,7 @@ class Run:
     """One run of one job: its settings, its stores and its two systems.
 
     ``source`` and ``target`` are opened on first use, so that a step which needs only one never signs in to the other.
+    ``shown`` is the progress told last.
     """
 
     run_id: str
@@ -68,6 +70,7 @@ class Run:
     clock: Clock = field(default_factory=SystemClock)
     on_progress: OnProgress = no_progress
     guard: SendGuard = field(default_factory=SendGuard)
+    shown: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Source:
@@ -96,6 +99,19 @@ class Run:
             target=(template.target.system, template.target.object, self.target.identity()),
             now=self.clock.now(),
         )
+
+    def show(self, progress: Mapping[str, Any]) -> None:
+        """Tell whoever watches how far the run is."""
+        self.shown.clear()
+        self.shown.update(progress)
+        self.on_progress(progress)
+
+    def note(self, text: str) -> None:
+        """Tell beside the progress what the run waits for; the next progress ends the note."""
+        progress = {**self.shown, "note": text}
+        if self.shown.get("step") == LOADING:
+            self.ledger.progress(self.run_id, progress, self.clock.now())
+        self.on_progress(progress)
 
     @property
     def window_rules(self) -> WindowRules:

@@ -29,6 +29,7 @@ def settle(writer: Writer, *, patience_s: float) -> dict[str, Operation]:
     done: dict[str, Operation] = {}
     intents = run.ledger.open_intents(run.pair_id)
     if intents:
+        run.note("looking for writes whose answers were lost")
         run.clock.sleep(patience_s)
     for intent in intents:
         link = run.ledger.links(run.pair_id, [intent.source_key]).get(intent.source_key)

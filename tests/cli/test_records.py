@@ -72,8 +72,7 @@ def test_a_red_run_tells_its_reason_in_status_and_history(connected: Cshub, appl
 
 
 def test_the_next_run_is_told_in_the_zone_of_the_hub() -> None:
-    found = JobLibrary.from_settings().bound(JOB)
-    bound = found.model_copy(update={"job": found.job.model_copy(update={"enabled": True})})
+    bound = JobLibrary.from_settings().bound(JOB)
     berlin = ZoneInfo("Europe/Berlin")
     assert next_run(bound, datetime(2026, 11, 20, 12, tzinfo=UTC), berlin) == datetime(2026, 11, 20, 22, tzinfo=UTC)
 
@@ -82,6 +81,12 @@ def test_the_ledger_is_named_when_nobody_chose_it(cshub: Cshub, monkeypatch: pyt
     assert "ledger:" not in cshub.ok("status").err
     monkeypatch.delenv("CSHUB_LEDGER_URL")
     assert f"ledger: sqlite:///{cshub.folder}/.cshub/ledger.db" in cshub.ok("status").err
+
+
+def test_a_job_that_waits_to_be_switched_on_has_no_next_run(connected: Cshub, applied: Mapping[str, Any]) -> None:
+    (job,) = connected.json("status", JOB)["jobs"]
+    assert (job["enabled"], job["next_run_at"]) == (False, None)
+    assert "when switched on" in connected.ok("status").out
 
 
 def test_an_unknown_job_has_no_status(cshub: Cshub) -> None:

@@ -13,16 +13,18 @@ from croniter import croniter
 from cshub.core.errors import JobFileError
 from cshub.core.jobs import BoundJob
 from cshub.core.records import RETRIED_STATES, RunKind, RunOutcome
-from cshub.ledger import Ledger, RunRow
+from cshub.ledger import Ledger, RunRow, is_interrupted
 from cshub.library import JobLibrary
 from cshub.settings import Settings
 
 LOOK_BACK_RUNS = (10, 1000)
+WAITS_FOR_SWITCH = "when switched on"
 
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """``links`` and ``waiting``: state → number of records. ``next_at`` is None without a schedule, or switched off.
+    """``links`` and ``waiting``: state → number of records. ``next_at`` is None without a schedule, and for
+    a job that waits to be switched on.
 
     ``last`` is the last run that could write; ``planned`` a later one that could not: a dry run, or a refused one.
     """
@@ -35,6 +37,7 @@ class JobStatus:
     last: RunRow | None
     watermark: datetime | None
     next_at: datetime | None
+    last_outcome: str = ""
     planned: RunRow | None = None
     open_intents: int = 0
     links: Mapping[str, int] = field(default_factory=dict)
@@ -51,17 +54,19 @@ def status_of(job_id: str, library: JobLibrary, ledger: Ledger) -> JobStatus:
     except JobFileError as error:
         faults = len(error.faults)
     newest, last = _newest(job_id, ledger)
+    switched_on = bool(bound and bound.job.enabled) or _ran_by_schedule(job_id, ledger)
     pair = newest.pair_id if newest is not None else ledger.pair_id(bound.pair_name) if bound else None
     links = ledger.count_links(pair) if pair is not None else {}
     return JobStatus(
         job_id=job_id,
         name=bound.job.name if bound else "",
         enabled=bound.job.enabled if bound else False,
-        schedule=_schedule(bound, zone),
+        schedule=_schedule(bound, zone, switched_on=switched_on),
         faults=faults,
         last=last,
+        last_outcome=seen_outcome(last, ledger) if last is not None else "",
         watermark=ledger.watermark(job_id),
-        next_at=next_run(bound, now, zone) if bound else None,
+        next_at=next_run(bound, now, zone) if bound and switched_on else None,
         planned=newest if newest is not last else None,
         open_intents=len(ledger.open_intents(pair)) if pair is not None else 0,
         links={state.value: count for state, count in links.items()},
@@ -86,10 +91,19 @@ def _newest(job_id: str, ledger: Ledger) -> tuple[RunRow | None, RunRow | None]:
     return newest, None
 
 
+def seen_outcome(row: RunRow, ledger: Ledger) -> str:
+    """The outcome as people are told it: a run that was broken off while it wrote is ``interrupted``."""
+    if row.outcome is not RunOutcome.RUNNING:
+        return row.outcome.value
+    now = datetime.now(UTC)
+    broken_off = is_interrupted(row, now, at_work=ledger.runs_at_work(now))
+    return "interrupted" if broken_off else row.outcome.value
+
+
 def next_run(bound: BoundJob, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """The next time of the schedule after ``now``, in ``zone``; None when the job runs by hand or is switched off."""
+    """The next time of the schedule after ``now``, in ``zone``; None when the job runs by hand."""
     cron = bound.schedule.as_cron()
-    if cron is None or not bound.job.enabled:
+    if cron is None:
         return None
     found: datetime = croniter(cron, now.astimezone(zone)).get_next(datetime)
     return found
@@ -107,7 +121,7 @@ def status_document(item: JobStatus) -> dict[str, Any]:
         "links": dict(item.links),
         "waiting": dict(item.waiting),
         "open_intents": item.open_intents,
-        "last_run": run_document(item.last) if item.last is not None else None,
+        "last_run": run_document(item.last, item.last_outcome) if item.last is not None else None,
         "last_plan": run_document(item.planned) if item.planned is not None else None,
     }
 
@@ -117,12 +131,12 @@ def short_run(row: RunRow) -> str:
     return row.run_id.removeprefix(f"{row.job_id}:")
 
 
-def run_document(row: RunRow) -> dict[str, Any]:
+def run_document(row: RunRow, outcome: str | None = None) -> dict[str, Any]:
     window = row.window
     return {
         "run_id": row.run_id,
         "kind": row.kind.value,
-        "outcome": row.outcome.value,
+        "outcome": outcome or row.outcome.value,
         "window": {"start": window.start.isoformat(), "end": window.end.isoformat()} if window else None,
         "opened_at": row.opened_at,
         "closed_at": row.closed_at,
@@ -133,10 +147,16 @@ def run_document(row: RunRow) -> dict[str, Any]:
     }
 
 
-def _schedule(bound: BoundJob | None, zone: ZoneInfo) -> str:
+def _ran_by_schedule(job_id: str, ledger: Ledger) -> bool:
+    """Whether the scheduler has run the job: then a person has switched it on, whatever its file says."""
+    return any(row.kind is RunKind.SCHEDULED for row in ledger.runs(job_id, limit=LOOK_BACK_RUNS[-1]))
+
+
+def _schedule(bound: BoundJob | None, zone: ZoneInfo, *, switched_on: bool) -> str:
     if bound is None:
         return "unknown"
     cron = bound.schedule.as_cron()
-    if not bound.job.enabled:
-        return "switched off"
-    return f"{bound.schedule.kind.value} ({cron}, {zone})" if cron else "by hand"
+    if cron is None:
+        return "by hand"
+    when = f"{bound.schedule.kind.value} ({cron}, {zone})"
+    return when if switched_on else f"{when}, {WAITS_FOR_SWITCH}"

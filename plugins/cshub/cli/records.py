@@ -67,18 +67,19 @@ def history(
 ) -> None:
     """List the runs of a job, newest first."""
     from cshub.cli.asking import local_time, name_default_ledger, opened_ledger
-    from cshub.cli.job_status import run_document, short_run
+    from cshub.cli.job_status import run_document, seen_outcome, short_run
 
     screen = begin(as_json)
     name_default_ledger(screen)
     with opened_ledger() as ledger:
         found = ledger.runs(job, limit=limit)
+        outcomes = {row.run_id: seen_outcome(row, ledger) for row in found}
     if found:
         rows = [
             (
                 local_time(row.opened_at),
                 row.kind.value,
-                _outcome(row),
+                _outcome(outcomes[row.run_id]),
                 _told(row),
                 short_run(row),
             )
@@ -87,7 +88,7 @@ def history(
         screen.show(grid(("=started", "=kind", "=outcome", "records", "run"), rows))
     else:
         screen.show(f"{job} has not run yet. Start it with `cshub run {job}`.")
-    screen.document({"job": job, "runs": [run_document(row) for row in found]})
+    screen.document({"job": job, "runs": [run_document(row, outcomes[row.run_id]) for row in found]})
 
 
 def rejects(
@@ -167,9 +168,9 @@ def _show_all(screen: Screen, found: list[JobStatus]) -> None:
         (
             item.job_id,
             local_time(item.last.opened_at) if item.last else "never",
-            _outcome(item.last) if item.last else "–",
+            _outcome(item.last_outcome) if item.last else "–",
             _waiting(item) or "nothing",
-            local_time(item.next_at) if item.next_at else item.schedule,
+            local_time(item.next_at) if item.next_at else item.schedule.rpartition(", ")[2],
         )
         for item in found
     ]
@@ -201,7 +202,7 @@ def _show_one(screen: Screen, item: JobStatus) -> None:
         ("next run", local_time(item.next_at)),
         ("read up to", local_time(item.watermark)),
         ("last run", local_time(last.opened_at) if last else "never"),
-        ("outcome", _outcome(last) if last else "–"),
+        ("outcome", _outcome(item.last_outcome) if last else "–"),
         ("run", short_run(last) if last else "–"),
         *([("later", f"{_planned(item.planned)}; nothing was sent")] if item.planned else []),
         (
@@ -243,12 +244,12 @@ def _reason(row: RunRow) -> str:
     return shown(row.error, SHORT_ERROR) if row.error and row.outcome.value == "red" else ""
 
 
-def _outcome(row: RunRow) -> Any:
+def _outcome(outcome: str) -> Any:
     from rich.text import Text
 
     from cshub.cli.run_report import STYLES
 
-    return Text(row.outcome.value, style=STYLES[row.outcome.value])
+    return Text(outcome, style=STYLES[outcome])
 
 
 def _numbers(row: RunRow) -> str:

@@ -19,6 +19,7 @@ STYLES: Mapping[str, str] = {
     "planned": "cyan",
     "refused": "yellow",
     "running": "blue",
+    "interrupted": "yellow",
 }
 ROWS = (
     "read", "mapped", "rejected", "created", "updated", "deleted", "unchanged", "skipped", "parked", "conflicts_kept",

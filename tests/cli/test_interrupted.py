@@ -19,9 +19,20 @@ def reads(sandbox: RunningSandbox) -> bool:
     return any("engagements" in call["path"] for call in sandbox.control.log("chorus"))
 
 
+def heed_ctrl_c() -> None:
+    """A test run that a shell has put into the background ignores Ctrl-C, and would hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(arguments: list[str], sandbox: RunningSandbox) -> tuple[int, str]:
     """Exit status and error output of a command that gets Ctrl-C while it reads engagements."""
-    process = subprocess.Popen([CSHUB, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [CSHUB, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,
+    )
     until = time.monotonic() + 90
     while not reads(sandbox) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.1)

@@ -11,6 +11,8 @@ import psutil
 
 from cshub_runtime.settings import MARKER
 
+GONE_WITHIN_S = 5.0
+
 
 class Component:
     """One long-running program in a session of its own, writing to one log file.
@@ -78,15 +80,29 @@ class Component:
         return self.log_path.read_text(encoding="utf-8", errors="replace")[-characters:]
 
     def _kill_session(self) -> None:
+        """Kill what the program has started, in whatever process group, and wait until it is gone."""
         if self._process is None:
             return
         self._process.poll()
+        killed = []
         for process in psutil.process_iter():
             try:
                 if process.pid != self._process.pid and os.getsid(process.pid) == self._process.pid:
                     process.kill()
+                    killed.append(process)
             except (ProcessLookupError, PermissionError, psutil.Error):
                 continue
+        deadline = time.monotonic() + GONE_WITHIN_S
+        while any(_lives(process) for process in killed) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether a process still runs; one that nobody has reaped does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def end_together(components: Sequence[Component], patience_s: float = 3.0) -> None:

@@ -59,9 +59,6 @@ class JobLibrary:
         remedy = f"Did you mean {match}?" if match else f"Known jobs: {', '.join(known) or 'none'}."
         raise JobFileError([Fault(_shown(self.jobs_dir / f"{job_id}.yaml"), "(file)", "there is no such job", remedy)])
 
-    def templates(self) -> list[MappingTemplate]:
-        return [parse_template(_text_of(path), _shown(path))[0] for path in sorted(self.mappings_dir.glob("*.yaml"))]
-
     def load(self, path: Path) -> JobFile:
         """One job file with its template, as far as it can be understood; its ``faults`` tell the rest.
 

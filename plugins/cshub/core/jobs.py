@@ -270,7 +270,6 @@ class Job(Model):
     name: Annotated[str, Field(min_length=1, max_length=200, description="what people call the job")]
     description: str = Field("", description="what the job is for")
     enabled: bool = Field(False, description="on: runs as soon as Airflow sees the file; off: a person switches it on")
-    sync_after_saving: bool = Field(True, description="run at once after the job was saved")
     source: Side = Field(description="where records come from, with its connection")
     target: Side = Field(description="where records go, with its connection")
     pair: Slug | None = Field(None, description="jobs of both directions share one pair; the job's id by default")

@@ -72,10 +72,6 @@ class CompiledMapping:
     def personal(self) -> frozenset[str]:
         return frozenset(row.target.name for row in self.rows if row.personal)
 
-    @property
-    def source_fields(self) -> frozenset[str]:
-        return frozenset(row.path[0] for row in self.rows if row.path)
-
     def attribute_with(self, role: Role) -> str | None:
         return next((row.target.name for row in self.rows if row.target.role is role), None)
 

@@ -80,10 +80,6 @@ class ObjectSpec:
     needs_one_of: Sequence[str] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
 
-    def with_role(self, role: Role) -> FieldSpec | None:
-        """The field with this role, None when the object has none."""
-        return next((spec for spec in self.fields.values() if spec.role is role), None)
-
 
 def spec_of(system: str, name: str, title: str, fields: Sequence[FieldSpec], **more: Any) -> ObjectSpec:
     """An :class:`ObjectSpec` from a plain list of fields."""

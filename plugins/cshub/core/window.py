@@ -34,9 +34,6 @@ class Window:
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
 
-    def widened(self, *, before: timedelta) -> Window:
-        return Window(self.start - before, self.end)
-
     def split(self, step: timedelta) -> Iterator[Window]:
         """Consecutive windows of at most ``step`` that cover this one without gap or overlap."""
         start = self.start

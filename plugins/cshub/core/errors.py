@@ -16,6 +16,7 @@
     ├── PermanentError       the service refuses: a person must act
     │   ├── AuthenticationFailed  token wrong, expired or revoked
     │   ├── PermissionDenied
+    │   ├── QuotaSpent       the calls of a whole day are used up: no retry helps today, a later run goes on
     │   ├── RequestRefused   a 4xx verdict on this one request
     │   │   └── NotFound
     │   └── RowsFailed       a run in which the target refused records
@@ -116,6 +117,10 @@ class AuthenticationFailed(PermanentError):
 
 class PermissionDenied(PermanentError):
     """The signed-in user may not do this."""
+
+
+class QuotaSpent(PermanentError):
+    """The service's allowance of a whole day is used up: asking again soon does not help, a later run goes on."""
 
 
 class RequestRefused(PermanentError):

@@ -22,6 +22,7 @@ class ConnectionFields:
     host: str = ""
     port: int | None = None
     scheme: str = ""
+    login: str = ""
     token: str = field(default="", repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

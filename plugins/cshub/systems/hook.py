@@ -47,6 +47,7 @@ class ApiHook(HttpHook):
             host=connection.host or "",
             port=connection.port,
             scheme=connection.schema or "",
+            login=connection.login or "",
             token=connection.password or "",
             extra=connection.extra_dejson,
         )
@@ -54,6 +55,10 @@ class ApiHook(HttpHook):
     def http(self) -> ApiSession:
         """The session of the client."""
         raise NotImplementedError
+
+    def budget_name(self) -> str:
+        """What the shared call budget is kept by: the token."""
+        return self.fields.required_token()
 
     def greeting(self) -> str:
         """Proof that the token works, from one real call."""
@@ -84,7 +89,7 @@ class ApiHook(HttpHook):
     def _wire(self, policy: HttpPolicy, calls_per_minute: int | None) -> Wire:
         fields = self.fields
         limit = fields.calls_per_minute(calls_per_minute)
-        quota = self._quotas(fields.required_token(), limit) if self._quotas and limit else None
+        quota = self._quotas(self.budget_name(), limit) if self._quotas and limit else None
         chosen = fields.policy(policy)
         if not self._retries:
             chosen = replace(chosen, retry=RetryPolicy(attempts=1, gateway_timeout_attempts=1, rate_limit_attempts=1))

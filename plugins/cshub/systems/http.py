@@ -18,7 +18,15 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from cshub.core.errors import ConnectionSpecError, DataError, HubError, ProtocolFault, RateLimited, TransientError
+from cshub.core.errors import (
+    ConnectionSpecError,
+    DataError,
+    HubError,
+    ProtocolFault,
+    RateLimited,
+    RequestRefused,
+    TransientError,
+)
 from cshub.core.quota import Quota
 from cshub.systems.answers import Answer, Parser
 from cshub.systems.redaction import Redactor
@@ -26,6 +34,8 @@ from cshub.systems.retry import RetryPolicy, stated_wait
 from cshub.systems.verdicts import Effect, Place, error_of_answer, error_of_transport
 
 T = TypeVar("T")
+Judge = Callable[[Answer, Place, "float | None"], "HubError | None"]
+"""An answer, where it came from and the wait it states → the error it stands for, None for a success."""
 log = logging.getLogger(__name__)
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -95,7 +105,8 @@ class _Call:
 class ApiSession:
     """Calls to one service with one token. Makes no connection before the first call.
 
-    ``label`` names system and connection in messages; ``secrets`` never appear in any text that leaves here.
+    ``label`` names system and connection in messages; ``secrets`` never appear in any text that leaves here. ``judge``
+    tells errors from successes, for services with error codes of their own.
     """
 
     def __init__(
@@ -108,10 +119,13 @@ class ApiSession:
         wire: Wire,
         policy: HttpPolicy,
         headers: Mapping[str, str] | None = None,
+        judge: Judge = error_of_answer,
     ) -> None:
         self.label = label
         self.base_url = base_url.rstrip("/")
         self.redact = Redactor(secrets)
+        self._secrets = list(secrets)
+        self._judge = judge
         self._auth = auth
         self._headers = dict(headers or {})
         self._policy = wire.policy or policy
@@ -142,6 +156,11 @@ class ApiSession:
         """Seconds from now until so many further calls are sent within the budget; 0.0 when there is none to keep."""
         return self._wire.quota.forecast(calls) if self._wire.quota is not None else 0.0
 
+    def hide(self, *secrets: str) -> None:
+        """Further secrets that never appear in any text that leaves here."""
+        self._secrets += [secret for secret in secrets if secret not in self._secrets]
+        self.redact = Redactor(self._secrets)
+
     def close(self) -> None:
         """Close kept connections."""
         if "session" in self.__dict__:
@@ -164,7 +183,17 @@ class ApiSession:
         Retried: every :class:`TransientError`. A create (``Effect.ONCE``) raises one only when it was certainly not
         carried out (no connection, 429); otherwise it ends in :class:`AmbiguousWrite`.
         """
-        call = self._prepare(Place(self.label, method, path, effect), params, json=json, form=form, headers=headers)
+        place = Place(self.label, method, path, effect)
+        return self._insist(self._prepare(place, params, json=json, form=form, headers=headers), parse)
+
+    def forward(self, request: requests.PreparedRequest, *, effect: Effect, parse: Parser[T]) -> T:
+        """Send what another library has prepared, to the address it has chosen, as :meth:`call` sends its own."""
+        url = request.url or ""
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        place = Place(self.label, request.method or "GET", urlsplit(url).path, effect)
+        return self._insist(_Call(place, url, (), request.headers, body), parse)
+
+    def _insist(self, call: _Call, parse: Parser[T]) -> T:
         retrying = Retrying(
             sleep=self._wire.sleep,
             stop=self._is_last,
@@ -204,7 +233,7 @@ class ApiSession:
     def _attempt(self, call: _Call, parse: Parser[T]) -> T:
         answer = self._exchange(call)
         reset_s = stated_wait(answer.headers, self._wire.wall())
-        error = error_of_answer(answer, call.place, reset_s)
+        error = self._judge(answer, call.place, reset_s)
         self._heed_budget(answer, error, reset_s)
         if error is not None:
             raise self._clean(error)
@@ -289,11 +318,7 @@ class ApiSession:
         return b"".join(parts)
 
     def _clean(self, error: HubError) -> HubError:
-        """The same error without any secret in its texts."""
-        error.args = tuple(self.redact(part) if isinstance(part, str) else part for part in error.args)
-        if verdict := getattr(error, "verdict", ""):
-            error.verdict = self.redact(verdict)  # type: ignore[attr-defined]
-        return error
+        return redacted(error, self.redact)
 
     def _is_last(self, state: RetryCallState) -> bool:
         return state.attempt_number >= self._policy.retry.attempts_for(_error_in(state))
@@ -305,6 +330,14 @@ class ApiSession:
         log.warning(
             "Attempt %d failed, next in %.0f s: %s", state.attempt_number, state.upcoming_sleep, _error_in(state)
         )
+
+
+def redacted(error: HubError, redact: Redactor) -> HubError:
+    """The same error without any secret in its texts."""
+    error.args = tuple(redact(part) if isinstance(part, str) else part for part in error.args)
+    if isinstance(error, RequestRefused):
+        error.verdict = redact(error.verdict)
+    return error
 
 
 def _error_in(state: RetryCallState) -> TransientError:

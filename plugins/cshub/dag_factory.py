@@ -110,7 +110,7 @@ def build_dag(bound: BoundJob, settings: Settings, *, notices: Notices | None = 
     cron = bound.schedule.as_cron()
     target_asset = Asset(
         name=f"{job.id}",
-        uri=f"cshub://{bound.template.target.system}/{bound.template.target.object}/{job.id}",
+        uri=f"cshub://{bound.target.system}/{bound.target.object}/{job.id}",
         group="cshub",
     )
     dag = DAG(
@@ -123,7 +123,7 @@ def build_dag(bound: BoundJob, settings: Settings, *, notices: Notices | None = 
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=not job.enabled,
-        tags=sorted({"cshub", bound.template.source.system, bound.template.target.system, *job.tags}),
+        tags=sorted({"cshub", bound.source.system, bound.target.system, *job.tags}),
         params=_params(),
         default_args={
             "owner": "cshub",
@@ -227,11 +227,11 @@ def _doc(bound: BoundJob, timezone: ZoneInfo) -> str:
 | | |
 |---|---|
 | integration type | `{bound.job.type}` |
-| from | {bound.template.source.system} {bound.template.source.object}, connection `{bound.job.source.connection}` |
-| to | {bound.template.target.system} {bound.template.target.object}, connection `{bound.job.target.connection}` |
+| from | {bound.source.system} {bound.source.object}, connection `{bound.job.source.connection}` |
+| to | {bound.target.system} {bound.target.object}, connection `{bound.job.target.connection}` |
 | runs | {when} |
 | new records | {"created" if bound.job.allow_new_records else "not created (allow_new_records is off)"} |
-| edits made in the target | {bound.job.on_target_edit.value} |
+| edits made in the target | {bound.on_target_edit.value} |
 | left out and counted | {skips} |
 
 | source field | target attribute | |

@@ -12,6 +12,7 @@ from cshub.core.errors import Fault, JobFileError
 from cshub.core.jobfile import Lines, bind, closest, parse_template, read_job
 from cshub.core.jobs import BoundJob, Job, MappingTemplate
 from cshub.core.validate import CheckedFile, all_faults, check_job
+from cshub.core.wording import suggest
 from cshub.settings import Settings
 from cshub.systems import registry
 
@@ -26,9 +27,21 @@ class JobFile:
 
     def faults(self) -> list[Fault]:
         """Every fault that the files alone can show, in the order of the file."""
-        source = registry.object_spec(self.bound.template.source)
-        target = registry.object_spec(self.bound.template.target)
+        unknown = [*self._unknown_object("source"), *self._unknown_object("target")]
+        if unknown:
+            return all_faults(self.form_faults, unknown)
+        source = registry.object_spec(self.bound.source)
+        target = registry.object_spec(self.bound.target)
         return all_faults(self.form_faults, check_job(self.bound, source, target, self.at))
+
+    def _unknown_object(self, side: str) -> list[Fault]:
+        """A job may choose another object of the template's system; the system must have it."""
+        chosen = getattr(self.bound, side)
+        known = list(registry.system(chosen.system).objects)
+        if getattr(self.bound.job, side).object is None or chosen.object in known:
+            return []
+        reason = f"{chosen.system} has no object {chosen.object!r}"
+        return [self.at.fault((side, "object"), reason, suggest(chosen.object, known))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +113,17 @@ class JobLibrary:
         return found
 
     def rivals(self, bound: BoundJob) -> list[BoundJob]:
-        """Other jobs that move the same object between the same connections, and keep links of their own.
+        """Other jobs between the same objects and connections, in either direction, that keep links of their own.
 
         Each of them would make every record once more. Files that cannot be understood are left out.
         """
-        return [other for other in self._others(bound) if _route(other) == _route(bound) and not _share(other, bound)]
+        routes = (_route(bound), _route(bound)[::-1])
+        return [other for other in self._others(bound) if _route(other) in routes and not _share(other, bound)]
+
+    def partner(self, bound: BoundJob) -> BoundJob | None:
+        """The job that keeps the same pair in step in the other direction, None when there is none."""
+        back = _route(bound)[::-1]
+        return next((other for other in self._others(bound) if _route(other) == back and _share(other, bound)), None)
 
     def _others(self, bound: BoundJob) -> Iterator[BoundJob]:
         for path in self.job_paths():
@@ -137,10 +156,11 @@ class JobLibrary:
         return Fault(shown, "type", f"there is no integration type {job.type}", remedy, lines.at(("type",)))
 
 
-def _route(bound: BoundJob) -> tuple[str, ...]:
-    template, job = bound.template, bound.job
-    source, target = template.source, template.target
-    return source.system, source.object, job.source.connection, target.system, target.object, job.target.connection
+def _route(bound: BoundJob) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (end.system, end.object, side.connection)
+        for end, side in ((bound.source, bound.job.source), (bound.target, bound.job.target))
+    )
 
 
 def _share(one: BoundJob, other: BoundJob) -> bool:

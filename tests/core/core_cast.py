@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import settings
-from pydantic import BaseModel, ConfigDict
 
 from cshub.core.jobfile import bind, parse_job, parse_template
 from cshub.core.jobs import BoundJob, TargetEdit
 from cshub.core.mapping import CompiledMapping, compile_mapping
-from cshub.core.objects import FieldSpec, Kind, ObjectSpec, Role, spec_of
+from cshub.core.objects import FieldSpec, Kind, ObjectSpec, Options, Role, spec_of
 from cshub.core.planning import Desired, PlanRules
-from cshub.core.records import Link, LinkState, Origin, SourceRecord, TargetRecord
+from cshub.core.records import Link, LinkSide, LinkState, Origin, Pair, SourceRecord, TargetRecord
 from cshub.core.values import fingerprints
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -22,15 +22,11 @@ LONG_AGO = NOW - timedelta(days=40)
 STEADY = settings(derandomize=True, deadline=None, max_examples=150)
 
 
-class MeetingOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class MeetingOptions(Options):
     kinds: list[str] = []
 
 
-class NoteOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class NoteOptions(Options):
     quiet: bool = True
     flow: str | None = None
 
@@ -132,7 +128,7 @@ def bound_job(extra: str = "", template: str = TEMPLATE_YAML) -> BoundJob:
 
 
 def mapping_of(extra: str = "", target: ObjectSpec = NOTE) -> CompiledMapping:
-    return compile_mapping(bound_job(extra), target, version="m1")
+    return compile_mapping(bound_job(extra), MEETING, target, version="m1")
 
 
 def meeting(key: str = "m1", **changes: Any) -> SourceRecord:
@@ -186,7 +182,7 @@ def rules(
 
 def desired(*, account_id: str | None = "A1", reference: str | None = "acme", **changes: Any) -> Desired:
     values = {name: value for name, value in {**VALUES, **changes}.items() if value is not ...}
-    return Desired("m1", Origin.WINDOW, values, account_reference=reference, account_id=account_id)
+    return Desired("m1", Origin.WINDOW, values, account_reference=reference, account_id=account_id, external_id="m1")
 
 
 def note(*, modified_at: datetime | None = None, created_at: datetime | None = None, **changes: Any) -> TargetRecord:
@@ -198,18 +194,12 @@ def note(*, modified_at: datetime | None = None, created_at: datetime | None = N
 def link(*, read_back: bool = True, state: LinkState = LinkState.IN_STEP, **changes: Any) -> Link:
     """A link whose two sides agreed on :data:`VALUES`, 40 days ago."""
     base = fingerprints(VALUES, KINDS)
-    facts: dict[str, Any] = {
-        "pair_id": 1,
-        "source_key": "m1",
-        "state": state,
-        "version": 3,
-        "target_key": "n1",
-        "target_account_id": "A1",
-        "target_extra": {"event_id": "e1"},
-        "source_base": base,
-        "target_base": base if read_back else None,
-        "created_at": LONG_AGO,
-        "written_at": LONG_AGO,
-        **changes,
-    }
-    return Link(**facts)
+    source = LinkSide("m1", mapped=base, state=state)
+    target = LinkSide("n1", "A1", {"event_id": "e1"}, marks=base if read_back else None)
+    sides = {"source": source, "target": target}
+    for name in list(changes):
+        side, _, fact = name.partition("_")
+        if side in sides and fact:
+            sides[side] = replace(sides[side], **{fact: changes.pop(name)})
+    facts: dict[str, Any] = {"number": 7, "version": 3, "created_at": LONG_AGO, "written_at": LONG_AGO, **changes}
+    return Link(Pair(1), **sides, **facts)

@@ -29,7 +29,7 @@ def bound_with(*examples: Example) -> BoundJob:
 
 def differences(**expectation: Any) -> list[Difference]:
     bound = bound_with(Example(name="it", given=GIVEN, **expectation))
-    (result,) = run_examples(bound, registry.object_spec(bound.template.target))
+    (result,) = run_examples(bound, registry.object_spec(bound.source), registry.object_spec(bound.target))
     assert result.passed == (not result.differences)
     return list(result.differences)
 
@@ -68,5 +68,5 @@ def test_a_record_that_was_to_be_rejected_but_is_mapped_differs_as_a_whole() -> 
 
 def test_a_record_that_was_to_be_mapped_but_is_skipped_tells_the_reason() -> None:
     bound = bound_with(Example(name="it", given={**GIVEN, "no_show": True}, becomes={"subject": "Review"}))
-    (result,) = run_examples(bound, registry.object_spec(bound.template.target))
+    (result,) = run_examples(bound, registry.object_spec(bound.source), registry.object_spec(bound.target))
     assert result.differences == [Difference("(record)", "mapped", "skipped: no_show")]

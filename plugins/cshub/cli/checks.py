@@ -88,7 +88,7 @@ def run_tests(jobs: Jobs = None, as_json: Json = False) -> None:
         found = item.faults()
         faults += found
         if not found:
-            results[item.job_id] = run_examples(item.bound, item.target)
+            results[item.job_id] = run_examples(item.bound, item.source, item.target)
     if faults:
         raise JobFileError(faults)
     for job_id, outcomes in results.items():

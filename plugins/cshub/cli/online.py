@@ -38,12 +38,12 @@ def online_faults(item: Selected) -> list[Fault]:
     check(
         "source.connection",
         CONNECTION_REMEDY,
-        lambda: source(template.source, job.source.connection, bound.source_options).identity(),
+        lambda: source(bound.source, job.source.connection, bound.source_options).identity(),
     )
     target = check(
         "target.connection",
         CONNECTION_REMEDY,
-        lambda: registry.open_target(template.target, job.target.connection, bound.target_options),
+        lambda: registry.open_target(bound.target, job.target.connection, bound.target_options),
     )
     if target is not None:
         signed_in = check("target.connection", CONNECTION_REMEDY, target.identity)
@@ -60,7 +60,7 @@ def _foreign_key(item: Selected) -> list[Fault]:
 
     bound = item.bound
     attribute = (bound.target_options.get("account_match") or {}).get("attribute")
-    if bound.template.target.system != "totango" or attribute is None:
+    if bound.target.system != "totango" or attribute is None:
         return []
     client = registry.open_client("totango", bound.job.target.connection)
     names = [str(row.get("key_name")) for row in client.attributes()]

@@ -232,8 +232,8 @@ def mask_of(bound: BoundJob, *, show_personal: bool) -> Mask:
 
     if show_personal:
         return Mask()
-    target = registry.object_spec(bound.template.target)
-    return Mask(compile_mapping(bound, target, version="mask").personal)
+    source, target = registry.object_spec(bound.source), registry.object_spec(bound.target)
+    return Mask(compile_mapping(bound, source, target, version="mask").personal)
 
 
 def _passed(counts: PlanCounts, bound: BoundJob, linked: int) -> list[dict[str, Any]]:
@@ -251,7 +251,7 @@ def _fields(run: Run, record: SourceRecord, row: PlanRow | None, attributes: Any
         value = arriving.get(spec.name)
         if row is not None and row.action.value != "skip":
             if spec.role is Role.RECORD_KEY:
-                value = row.source_key
+                value = row.external_id
             elif spec.role is Role.ACCOUNT_KEY:
                 value = row.account_id or reference
         raw = mapped.value_of(record.body or {})

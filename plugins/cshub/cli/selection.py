@@ -31,8 +31,12 @@ class Selected:
         return self.library.bound(self.job_id)
 
     @property
+    def source(self) -> ObjectSpec:
+        return registry.object_spec(self.bound.source)
+
+    @property
     def target(self) -> ObjectSpec:
-        return registry.object_spec(self.bound.template.target)
+        return registry.object_spec(self.bound.target)
 
 
 def selected(names: Sequence[str]) -> list[Selected]:

@@ -38,9 +38,9 @@ class ExampleResult:
         return not self.differences
 
 
-def run_examples(bound: BoundJob, target: ObjectSpec) -> list[ExampleResult]:
+def run_examples(bound: BoundJob, source: ObjectSpec, target: ObjectSpec) -> list[ExampleResult]:
     """Every example of a valid job, mapped as a run would map it, in the order of the file."""
-    mapping = compile_mapping(bound, target, version="examples")
+    mapping = compile_mapping(bound, source, target, version="examples")
     return [check_example(example, *_mapped(example, mapping), mapping) for example in bound.job.examples]
 
 
@@ -78,7 +78,9 @@ def _differences(expected: Mapping[str, Any], record: MappedRecord, mapping: Com
         if spec.role is Role.ACCOUNT_KEY:
             got[spec.name] = record.account_reference
         elif spec.role is Role.RECORD_KEY:
-            got[spec.name] = record.source_key
+            got[spec.name] = record.external_id
+        elif spec.role is Role.MODIFIED_AT:
+            got[spec.name] = record.seen.modified_at
     kinds = mapping.kinds
     return [
         Difference(name, value, got.get(name, ABSENT))

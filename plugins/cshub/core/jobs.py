@@ -34,6 +34,15 @@ class TargetEdit(StrEnum):
     OVERWRITE_WITHIN_24H = "overwrite_within_24h"  # the source wins in the first 24 hours, the edit after that
     KEEP = "keep"
     OVERWRITE = "overwrite"
+    NEWEST = "newest"  # the later of both edits wins, field by field; always so between two jobs of one pair
+
+
+class OnSourceDelete(StrEnum):
+    """What happens to the target record when the source record was deleted."""
+
+    DELETE_WHEN_TWO_WAY = "delete_when_two_way"  # deleted if another job syncs the same pair the other way
+    DELETE = "delete"
+    KEEP = "keep"
 
 
 class OnNull(StrEnum):
@@ -72,6 +81,10 @@ class FieldMap(Model):
     translate: Translation | None = Field(None, description="value translation table")
     on_null: OnNull = Field(OnNull.KEEP, description="what null in the source does to the target")
     personal: bool = Field(False, description="personal data: masked in logs, plans and pages")
+    policy: str | None = Field(
+        None,
+        description="who wins when both sides changed the field: newest (the later edit), or the name of a system",
+    )
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> FieldMap:
@@ -208,6 +221,7 @@ class Side(Model):
     """One end of a job."""
 
     connection: Annotated[str, Field(min_length=1, description="id of an Airflow connection")]
+    object: str | None = Field(None, description="another object of the same system than the template's")
     options: dict[str, Any] = Field(default_factory=dict, description="settings of this object; see the reference")
 
 
@@ -244,6 +258,7 @@ class JobDefaults(Model):
     window: WindowSettings = WindowSettings()
     source_options: dict[str, Any] = Field(default_factory=dict)
     target_options: dict[str, Any] = Field(default_factory=dict)
+    on_target_edit: TargetEdit = TargetEdit.OVERWRITE_WITHIN_24H
     at_most_daily: bool = Field(False, description="the source cannot serve more than one run a day")
 
 
@@ -274,8 +289,13 @@ class Job(Model):
     target: Side = Field(description="where records go, with its connection")
     pair: Slug | None = Field(None, description="jobs of both directions share one pair; the job's id by default")
     allow_new_records: bool = Field(False, description="off: only records that exist already are kept up to date")
-    on_target_edit: TargetEdit = Field(
-        TargetEdit.OVERWRITE_WITHIN_24H, description="what happens to an edit that a person made in the target"
+    on_target_edit: TargetEdit | None = Field(
+        None,
+        description="what happens to an edit that a person made in the target; the template's by default. Between two "
+        "jobs of one pair edits of both sides are merged field by field, and this setting has no say",
+    )
+    on_source_delete: OnSourceDelete = Field(
+        OnSourceDelete.DELETE_WHEN_TWO_WAY, description="what happens to the target record of a deleted source record"
     )
     schedule: Schedule | None = Field(None, description="when the job runs, in the hub's time zone")
     window: WindowSettings | None = Field(None, description="how far a run reads")
@@ -315,6 +335,20 @@ class BoundJob(Model):
         return own if own is not None else self.template.skip_when
 
     @property
+    def source(self) -> ObjectRef:
+        """The object that is read."""
+        return _chosen(self.template.source, self.job.source)
+
+    @property
+    def target(self) -> ObjectRef:
+        """The object that is written."""
+        return _chosen(self.template.target, self.job.target)
+
+    @property
+    def on_target_edit(self) -> TargetEdit:
+        return self.job.on_target_edit or self.template.defaults.on_target_edit
+
+    @property
     def schedule(self) -> Schedule:
         return self.job.schedule or self.template.defaults.schedule
 
@@ -329,3 +363,7 @@ class BoundJob(Model):
     @property
     def target_options(self) -> dict[str, Any]:
         return {**self.template.defaults.target_options, **self.job.target.options}
+
+
+def _chosen(default: ObjectRef, side: Side) -> ObjectRef:
+    return default if side.object is None else ObjectRef(system=default.system, object=side.object)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
 from cshub.core.errors import DataError
 from cshub.core.jobs import BoundJob, Condition, FieldMap, OnNull, Otherwise, SkipRule, Translation
 from cshub.core.objects import FieldSpec, Kind, ObjectSpec, Role
-from cshub.core.records import Origin, RejectEntry, SourceRecord
+from cshub.core.records import Origin, Presence, RejectEntry, SourceRecord
 from cshub.core.text import clean_text
 from cshub.core.transforms import Step, Warned, parse_step
-from cshub.core.values import cast
+from cshub.core.values import cast, fingerprint, iso_ms
 
+UNSENT = frozenset({Role.RECORD_KEY, Role.ACCOUNT_KEY, Role.MODIFIED_AT, Role.MODIFIED_BY})
+"""Roles of attributes that say something of a record and are not written into it."""
 VALUE_LIMIT = 500  # characters of an offending value that are kept with its reason
 
 
@@ -57,8 +59,10 @@ class CompiledMapping:
 
     rows: Sequence[Row]
     skip_when: Sequence[SkipRule]
+    source: ObjectSpec
     target: ObjectSpec
     version: str
+    marks_source: bool = False
 
     @property
     def attributes(self) -> dict[str, FieldSpec]:
@@ -69,6 +73,17 @@ class CompiledMapping:
         return {row.target.name: row.target.kind for row in self.rows}
 
     @property
+    def paths(self) -> dict[str, str]:
+        """Attribute → source field it comes from; attributes with a fixed value are left out."""
+        return {row.target.name: ".".join(row.path) for row in self.rows if row.path}
+
+    @property
+    def source_fields(self) -> list[str]:
+        """Every source field that mapping and skip rules look at, each once."""
+        tested = [condition.field for rule in self.skip_when for condition in rule.when]
+        return list(dict.fromkeys([*self.paths.values(), *tested]))
+
+    @property
     def personal(self) -> frozenset[str]:
         return frozenset(row.target.name for row in self.rows if row.personal)
 
@@ -77,22 +92,60 @@ class CompiledMapping:
 
 
 @dataclass(frozen=True, slots=True)
-class MappedRecord:
-    """One record in target attributes. An absent attribute is not in ``values``; a null one is None."""
+class Seen:
+    """A source record without its fields: where it lies, why it was read, and what its service says of it.
 
-    source_key: str
+    Moments are ISO 8601 UTC text, as frames and plans carry them; see :class:`~cshub.core.records.SourceRecord`.
+    """
+
+    key: str
     origin: Origin
-    source_modified_at: str | None
+    presence: Presence = Presence.PRESENT
+    modified_at: str | None = None
+    created_at: str | None = None
+    dated_at: str | None = None
+    account_id: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, record: SourceRecord, origin: Origin) -> Self:
+        moments = {name: getattr(record, name) for name in ("modified_at", "created_at", "dated_at")}
+        texts = {name: None if moment is None else iso_ms(moment) for name, moment in moments.items()}
+        return cls(record.key, origin, record.presence, account_id=record.account_id, extra=record.extra, **texts)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRecord:
+    """One record in target attributes. An absent attribute is not in ``values``; a null one is None.
+
+    ``seen``: what was read of the record beside its fields. ``external_id``: the id by which the target may know the
+    record, that of the source unless the mapping names another. ``marks``: source field → fingerprint of its value
+    as read, where the mapping asks for them.
+    """
+
+    seen: Seen
     values: Mapping[str, Any]
     account_reference: str | None
     skip_reason: str | None = None
     warnings: Sequence[str] = field(default_factory=tuple)
+    external_id: str = ""
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def source_key(self) -> str:
+        return self.seen.key
 
 
-def compile_mapping(bound: BoundJob, target: ObjectSpec, *, version: str) -> CompiledMapping:
-    """The mapping of a job whose files were found valid. Raises :class:`DataError` for a transform that is unknown."""
-    rows = [_compile_row(item, target.fields[item.target]) for item in bound.fields]
-    return CompiledMapping(rows, bound.skip_when, target, version)
+def compile_mapping(
+    bound: BoundJob, source: ObjectSpec, target: ObjectSpec, *, version: str, marks_source: bool = False
+) -> CompiledMapping:
+    """The mapping of a job whose files were found valid. Raises :class:`DataError` for a transform that is unknown.
+
+    ``marks_source``: fingerprint the source's own values too, for jobs whose source is written by another job.
+    """
+    target = target.with_keys(target.options.model_validate(bound.target_options))
+    rows = [_compile_row(item, target.attribute(item.target)) for item in bound.fields]
+    return CompiledMapping(rows, bound.skip_when, source, target, version, marks_source)
 
 
 def map_record(record: SourceRecord, origin: Origin, mapping: CompiledMapping) -> MappedRecord | list[RejectEntry]:
@@ -104,15 +157,14 @@ def map_record(record: SourceRecord, origin: Origin, mapping: CompiledMapping) -
         remedy = "Correct the id in the source; a record cannot be remembered by it."
         key = clean_text(record.key)[0]
         return [reject(key, "", "the record's id holds characters that cannot be stored", value=key, remedy=remedy)]
-    body = record.body or {}
-    modified_at = record.modified_at.isoformat() if record.modified_at else None
+    seen, body = Seen.of(record, origin), record.body or {}
     for rule in mapping.skip_when:
         if all(_holds(condition, body) for condition in rule.when):
-            return MappedRecord(record.key, origin, modified_at, {}, None, rule.reason)
+            return MappedRecord(seen, {}, None, rule.reason)
     values: dict[str, Any] = {}
+    found: dict[Role, Any] = {}
     warnings: list[str] = []
     rejects: list[RejectEntry] = []
-    reference: str | None = None
     for row in mapping.rows:
         raw = row.value_of(body)
         if raw is ABSENT:
@@ -123,13 +175,20 @@ def map_record(record: SourceRecord, origin: Origin, mapping: CompiledMapping) -
             rejects.append(reject(record.key, row.target.name, str(error), value=raw))
             continue
         warnings.extend(warned)
-        if row.target.role is Role.ACCOUNT_KEY:
-            reference = value
-        elif row.target.role is not Role.RECORD_KEY:
+        if row.target.role in UNSENT:
+            found[row.target.role] = value
+        else:
             values[row.target.name] = value
     if rejects:
         return rejects
-    return MappedRecord(record.key, origin, modified_at, values, reference, None, tuple(warnings))
+    return MappedRecord(
+        replace(seen, modified_at=found.get(Role.MODIFIED_AT) or seen.modified_at),
+        values,
+        found.get(Role.ACCOUNT_KEY),
+        warnings=tuple(warnings),
+        external_id=found.get(Role.RECORD_KEY) or record.key,
+        marks=_marks(body, mapping) if mapping.marks_source else {},
+    )
 
 
 def reject(source_key: str, field_name: str, reason: str, *, value: Any, remedy: str = "") -> RejectEntry:
@@ -176,6 +235,25 @@ def _addresses(values: list[Any]) -> tuple[list[Any], int]:
         except DataError:
             continue
     return [value for value in kept if value is not None], len(values) - len(kept)
+
+
+def _marks(body: Mapping[str, Any], mapping: CompiledMapping) -> dict[str, str]:
+    marks = {}
+    for row in mapping.rows:
+        raw = row.value_of(body)
+        if not row.path or raw is ABSENT or row.target.role in UNSENT:
+            continue
+        path = ".".join(row.path)
+        spec = mapping.source.fields.get(path)
+        marks[path] = _mark(raw, Kind.ANY if spec is None else spec.kind)
+    return marks
+
+
+def _mark(raw: Any, kind: Kind) -> str:
+    try:
+        return fingerprint(cast(raw, kind), kind)
+    except DataError:
+        return fingerprint(raw, Kind.ANY)
 
 
 def _translated(value: Any, translation: Translation) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -34,7 +34,10 @@ class Role(StrEnum):
     DATE = "date"  # the record's own date; the target is read by it
     CONTENT = "content"  # blank content = the record is pending
     AUTHOR = "author"
-    PEOPLE = "people"  # e-mails that become user ids of the target
+    PEOPLE = "people"  # e-mails that become user ids of the target: people of both sides
+    OWNER = "owner"  # an e-mail that becomes the id of a person of one's own company
+    MODIFIED_AT = "modified_at"  # when the source record was last changed; decides who wins, is not sent
+    MODIFIED_BY = "modified_by"  # who changed it last; kept in the audit, is not sent
     VALUE = "value"
 
 
@@ -57,17 +60,26 @@ class FieldSpec:
     help: str = ""
 
 
-class NoOptions(BaseModel):
-    """An object without settings of its own."""
+class Options(BaseModel):
+    """What a job file's ``source.options`` or ``target.options`` may say for an object. The base has no settings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def create_only(self) -> frozenset[str]:
+        """Attributes that these options have written at creation and left alone afterwards."""
+        return frozenset()
+
+    def keys(self) -> Mapping[str, Role]:
+        """Fields that these options make keys: of the record (an external id) or of its account."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectSpec:
     """One object of one system. ``open_ended``: tenants may have more fields than are listed (custom fields).
 
-    ``options`` is the model of the job file's ``source.options`` or ``target.options`` for this object.
+    ``options`` is the model of the job file's ``target.options`` for this object, ``source_options`` that of its
+    ``source.options``; the same model for both where only one is given.
     ``needs_one_of``: at least one of these attributes must hold a value in every record that is written.
     """
 
@@ -76,9 +88,24 @@ class ObjectSpec:
     title: str
     fields: Mapping[str, FieldSpec]
     open_ended: bool = False
-    options: type[BaseModel] = NoOptions
+    options: type[Options] = Options
+    source_options: type[Options] | None = None
     needs_one_of: Sequence[str] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+
+    def with_keys(self, options: Options) -> ObjectSpec:
+        """This object with the keys that ``options`` name."""
+        keys = {name: replace(self.attribute(name), role=role, required=False) for name, role in options.keys().items()}
+        return replace(self, fields={**self.fields, **keys}) if keys else self
+
+    def attribute(self, name: str) -> FieldSpec:
+        """The field called ``name``; where tenants have fields of their own, an unknown one may hold anything.
+
+        Raises :class:`KeyError` for a name that cannot be a field of this object.
+        """
+        if name in self.fields or not self.open_ended:
+            return self.fields[name]
+        return FieldSpec(name, Kind.ANY, name)
 
 
 def spec_of(system: str, name: str, title: str, fields: Sequence[FieldSpec], **more: Any) -> ObjectSpec:

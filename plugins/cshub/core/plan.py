@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
@@ -13,7 +13,8 @@ import pandas as pd
 
 from cshub.core.jobs import Guard, GuardLimit
 from cshub.core.planning import PlanRow, Rule
-from cshub.core.records import Action, Change, LinkState, Operation, Origin
+from cshub.core.records import Action, Change, LinkSide, LinkState, Operation, Origin
+from cshub.core.values import iso_ms, parse_moment
 
 TEXT_COLUMNS = (
     "source_key",
@@ -23,11 +24,11 @@ TEXT_COLUMNS = (
     "reason",
     "account_id",
     "target_key",
-    "target_modified_at",
-    "state",
-    "modified_at",
+    "external_id",
+    "dated_at",
 )
-JSON_COLUMNS = ("target_extra", "values", "changes", "source_base", "target_base", "warnings")
+JSON_COLUMNS = ("target_extra", "values", "changes", "source", "target", "warnings")
+_SIDE_MOMENTS = ("modified_at", "edited_at")
 PLAN_COLUMNS = (*TEXT_COLUMNS, "link_version", *JSON_COLUMNS)
 
 
@@ -63,13 +64,29 @@ def plan_rows(frame: pd.DataFrame) -> Iterator[PlanRow]:
             link_version=None if row["link_version"] is None else int(row["link_version"]),
             values=loaded["values"],
             changes=tuple(Change(**item) for item in loaded["changes"]),
-            source_base=loaded["source_base"],
-            target_base=loaded["target_base"],
-            target_modified_at=row["target_modified_at"],
-            state=LinkState(row["state"]) if row["state"] else None,
-            modified_at=row["modified_at"],
+            source=side_of(loaded["source"]),
+            target=side_of(loaded["target"]),
+            external_id=row["external_id"] or "",
+            dated_at=row["dated_at"],
             warnings=tuple(loaded["warnings"]),
         )
+
+
+def side_document(side: LinkSide | None) -> dict[str, Any] | None:
+    """A link's side as JSON-ready values; moments are ISO 8601 text."""
+    if side is None:
+        return None
+    facts = {item.name: getattr(side, item.name) for item in fields(side)}
+    moments = {name: iso_ms(facts[name]) if facts[name] else None for name in _SIDE_MOMENTS}
+    return {**facts, **moments, "state": side.state.value, "extra": dict(side.extra), "mapped": dict(side.mapped)}
+
+
+def side_of(document: Mapping[str, Any] | None) -> LinkSide | None:
+    """The inverse of :func:`side_document`."""
+    if document is None:
+        return None
+    moments = {name: parse_moment(document[name]) if document[name] else None for name in _SIDE_MOMENTS}
+    return LinkSide(**{**document, **moments, "state": LinkState(document["state"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +160,8 @@ def _text(value: Any) -> str | None:
 
 
 def _json(value: Any) -> Any:
+    if isinstance(value, LinkSide):
+        value = side_document(value)
     return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 

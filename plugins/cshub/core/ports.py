@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
-from cshub.core.records import Page, SourceRecord, TargetKey, TargetRecord
+from cshub.core.errors import HubError
+from cshub.core.records import Operation, Page, RecordKey, SourceRecord, TargetRecord
 from cshub.core.window import Window
+
+
+class Reading(StrEnum):
+    """How a system lists its records by time, and so what a complete read of a window proves."""
+
+    BY_CHANGE = "by_change"  # those changed in the window, deleted ones among them: a record not listed did not change
+    BY_DATE = "by_date"  # those dated in the window: a known record dated in it and not listed may be gone
 
 
 class CallCounter(Protocol):
@@ -26,19 +36,25 @@ class CallCounter(Protocol):
 
 
 class Source(CallCounter, Protocol):
+    @property
+    def reading(self) -> Reading: ...
+
     def identity(self) -> str:
         """Org, tenant or company the connection is signed in to; stable over token renewals."""
         ...
 
     def read_window(self, window: Window) -> Iterator[Page]:
-        """Every record of the window, page by page, each key once.
+        """Every record of the window, page by page, each key once; proven deletions as records without body.
 
         Complete or :class:`~cshub.core.errors.ShortRead`: an end that cannot be trusted is checked again.
         """
         ...
 
-    def read_keys(self, keys: Sequence[str]) -> Iterator[Page]:
-        """These records by id, in any order. A key that does not come back yields a record without body."""
+    def read_keys(self, keys: Sequence[RecordKey]) -> Iterator[Page]:
+        """These records by id, in any order. A key that does not come back yields a record without body.
+
+        Its presence is DELETED only where the service itself proves it by id; ABSENT otherwise.
+        """
         ...
 
     def sample(self, window: Window, limit: int) -> list[SourceRecord]:
@@ -46,7 +62,45 @@ class Source(CallCounter, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One change to one record of the target.
+
+    ``values``: all mapped attributes as the record shall hold them, changed or not (create, update); ``changed``: names
+    of those that differ from what it holds. ``key`` is None for a create. ``external_id``: id of the source record.
+    """
+
+    operation: Operation
+    key: RecordKey | None
+    account_id: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
+    external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one write: the record's address, or why not.
+
+    ``AmbiguousWrite``: it may have happened. Any other :class:`TransientError`: it did not happen and may later.
+    ``NotFound``: the target does not know the record. ``RequestRefused`` or ``DataError``: refused for this record.
+    """
+
+    key: RecordKey | None = None
+    error: HubError | None = None
+
+
 class Target(CallCounter, Protocol):
+    @property
+    def batch_size(self) -> int:
+        """The most records that one :meth:`write` sends in one call."""
+        ...
+
+    @property
+    def reads_cheaply(self) -> bool:
+        """Whether :meth:`read_keys` takes so few calls that a search by date first would not pay."""
+        ...
+
     def identity(self) -> str:
         """Org, tenant or company the connection is signed in to; stable over token renewals."""
         ...
@@ -56,7 +110,10 @@ class Target(CallCounter, Protocol):
         ...
 
     def resolve_people(self, wanted: Mapping[str, AbstractSet[str]]) -> Mapping[tuple[str, str], str]:
-        """For each account id a set of lower-case e-mails → {(account id, e-mail): user id}. Unknown left out."""
+        """For each account id a set of lower-case e-mails → {(account id, e-mail): user id}. Unknown left out.
+
+        The account id "" asks for people of one's own company, who can own a record.
+        """
         ...
 
     def read_window(self, window: Window) -> Iterator[Sequence[TargetRecord]]:
@@ -66,29 +123,29 @@ class Target(CallCounter, Protocol):
         """
         ...
 
-    def read_keys(self, keys: Sequence[TargetKey]) -> Mapping[str, TargetRecord | None]:
+    def read_keys(self, keys: Sequence[RecordKey]) -> Mapping[str, TargetRecord | None]:
         """These records, read from the place that shows writes at once. None = proven not to exist."""
         ...
 
-    def hint(self, account_id: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What :meth:`find` needs to recognise the record that a create with these values makes. JSON-ready."""
+    def read_external(self, external_ids: AbstractSet[str]) -> Mapping[str, TargetRecord]:
+        """External id → record that carries it, where the target can look records up so; {} where it cannot."""
         ...
 
-    def find(self, hint: Mapping[str, Any]) -> Sequence[TargetRecord]:
-        """Records that a lost create with this hint may have made, likeliest first; those edited since included.
+    def hint(self, write: Write) -> Mapping[str, Any]:
+        """What :meth:`find` needs to recognise the record that this create makes. JSON-ready."""
+        ...
+
+    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[TargetRecord]]:
+        """For each hint the records that a lost create may have made, likeliest first; those edited since included.
 
         Read from the place that shows writes at once.
         """
         ...
 
-    def create(self, account_id: str, values: Mapping[str, Any], *, external_id: str) -> TargetKey:
-        """Make a record. Never retried blindly: a lost answer raises ``AmbiguousWrite``."""
-        ...
+    def write(self, writes: Sequence[Write]) -> Sequence[Verdict]:
+        """Carry out up to :attr:`batch_size` writes of one operation; a verdict for each, in order.
 
-    def update(self, key: TargetKey, values: Mapping[str, Any]) -> None:
-        """Set the record to ``values`` (all mapped attributes, changed or not). Safe to repeat."""
-        ...
-
-    def delete(self, key: TargetKey) -> None:
-        """Remove the record. Safe to repeat: a record already gone is no error."""
+        A create is never retried blindly; updates and deletes are safe to repeat, a record already gone is no error
+        to a delete. Raises ``RateLimited``, ``PermanentError`` or ``SpecError`` when nothing can be written now.
+        """
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -31,13 +31,20 @@ class Origin(StrEnum):
 class SourceRecord:
     """One record as its service sent it.
 
-    ``body`` is None when a record that was asked for by id did not come back (``presence`` says what is proven).
+    ``body`` is None when there is no record to show: asked for by id and not there, or told to be deleted
+    (``presence`` says what is proven). ``modified_at``: its last change by anybody, by the service's own clock.
+    ``dated_at``: the date by which the service lists it, where that is not ``modified_at``. ``account_id`` and
+    ``extra`` are what reading it by id needs beside the key (see :class:`RecordKey`).
     """
 
     key: str
     body: Mapping[str, Any] | None
     modified_at: datetime | None
     presence: Presence = Presence.PRESENT
+    created_at: datetime | None = None
+    dated_at: datetime | None = None
+    account_id: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +74,11 @@ class TargetRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetKey:
-    """Address of a target record for writing."""
+class RecordKey:
+    """Address of a record: its id, and what its system needs beside it (Totango: account id, ``event_id``)."""
 
     key: str
-    account_id: str
+    account_id: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,36 +91,96 @@ class LinkState(StrEnum):
     REJECTED = "rejected"  # failed validation; no write was tried
     FAILED = "failed"  # the target refused the write
     DELETED = "deleted"  # the target record was deleted by a person; never made again
+    MISSING = "missing"  # the job of the other direction found it gone; looked at by id in the next run
+    GONE = "gone"  # deleted on both sides; made again when the source brings it back
 
 
-RETRIED_STATES = (LinkState.EMPTY, LinkState.PARKED, LinkState.REJECTED, LinkState.FAILED)
+RETRIED_STATES = (LinkState.EMPTY, LinkState.PARKED, LinkState.REJECTED, LinkState.FAILED, LinkState.MISSING)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two objects kept in step. ``mirrored``: this job's source is the side the pair was first built with as target."""
+
+    number: int
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSide:
+    """What a link remembers of the record on one side.
+
+    ``marks``: field or attribute of this system → fingerprint of the value both sides last agreed on, as read from
+    this side; None until it was read. ``mapped``: target attribute → fingerprint of what the job that reads this side
+    last made of it, under ``mapping_version``. ``state`` is that job's: what it still has to do with the record.
+    ``modified_at``: the side's own clock when it was last looked at or written; ``edited_at``: when somebody else than
+    the hub last changed it, as of then.
+    """
+
+    key: str | None = None
+    account_id: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] | None = None
+    mapped: Mapping[str, str] = field(default_factory=dict)
+    mapping_version: str = ""
+    state: LinkState = LinkState.IN_STEP
+    modified_at: datetime | None = None
+    edited_at: datetime | None = None
+
+    @property
+    def address(self) -> RecordKey | None:
+        return None if self.key is None else RecordKey(self.key, self.account_id or "", self.extra)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What the ledger remembers of one source record and its counterpart.
+    """What the ledger remembers of one source record and its counterpart, seen from one job's direction.
 
-    ``source_base`` and ``target_base`` map attribute name to fingerprint of the value both sides last agreed on
-    (as mapped from the source; as read back from the target, None until it was read back).
-    ``version`` grows by one with each change; a plan made on another version is refused.
+    ``number`` is 0 and ``version`` 0 until it is stored; ``version`` grows by one with each change, and a plan made on
+    another version is refused. ``dated_at``: the date by which one of the systems lists the record.
     """
 
-    pair_id: int
-    source_key: str
-    state: LinkState
-    version: int
-    target_key: str | None = None
-    target_account_id: str | None = None
-    target_extra: Mapping[str, str] = field(default_factory=dict)
-    source_base: Mapping[str, str] = field(default_factory=dict)
-    target_base: Mapping[str, str] | None = None
-    mapping_version: str = ""
-    source_modified_at: datetime | None = None
-    target_modified_at: datetime | None = None
+    pair: Pair
+    source: LinkSide
+    target: LinkSide
+    number: int = 0
+    version: int = 0
+    dated_at: datetime | None = None
     first_seen_at: datetime | None = None
-    created_at: datetime | None = None  # when the target record was created (or adopted)
-    written_at: datetime | None = None  # last write by the hub
+    created_at: datetime | None = None  # when one of the two was made by the hub, or both were found to belong together
+    written_at: datetime | None = None  # last write by the hub, in either direction, by its own clock
     run_id: str | None = None  # the run that changed the link last
+
+    @property
+    def source_key(self) -> str:
+        """Raises :class:`AssertionError` for a link that only the other direction knows."""
+        assert self.source.key is not None
+        return self.source.key
+
+    @property
+    def target_key(self) -> str | None:
+        return self.target.key
+
+    @property
+    def state(self) -> LinkState:
+        return self.source.state
+
+    @property
+    def is_linked(self) -> bool:
+        return self.source.key is not None and self.target.key is not None
+
+    def mirrored(self) -> Link:
+        """The same link, seen from the other direction."""
+        pair = Pair(self.pair.number, not self.pair.mirrored)
+        return replace(self, pair=pair, source=self.target, target=self.source)
+
+    def having(
+        self, *, source: Mapping[str, Any] | None = None, target: Mapping[str, Any] | None = None, **more: Any
+    ) -> Link:
+        """This link with some facts of its sides replaced."""
+        return replace(
+            self, source=replace(self.source, **(source or {})), target=replace(self.target, **(target or {})), **more
+        )
 
 
 class Operation(StrEnum):
@@ -131,7 +198,7 @@ class Intent:
     """
 
     id: int
-    pair_id: int
+    pair: Pair
     source_key: str
     operation: Operation
     run_id: str

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
 import pandas as pd
 import pandera.pandas as pa
 
-from cshub.core.mapping import CompiledMapping, MappedRecord, map_record, reject
-from cshub.core.objects import FieldSpec, Kind, Role
-from cshub.core.records import Origin, RejectEntry, SourceRecord
+from cshub.core.mapping import UNSENT, CompiledMapping, MappedRecord, Seen, map_record, reject
+from cshub.core.objects import FieldSpec, Kind
+from cshub.core.records import Origin, Presence, RejectEntry, SourceRecord
 from cshub.core.text import length
 from cshub.core.values import is_blank
 
-META = ("_source_key", "_origin", "_modified_at", "_account_ref", "_skip", "_absent", "_warnings")
+META = ("_source_key", "_seen", "_account_ref", "_external_id", "_skip", "_absent", "_warnings", "_marks")
 _DTYPES: Mapping[Kind, Any] = {
     Kind.NUMBER: "Float64",
     Kind.BOOLEAN: "boolean",
@@ -68,19 +68,21 @@ def map_chunk(records: Sequence[tuple[SourceRecord, Origin]], mapping: CompiledM
 def to_frame(mapped: Sequence[MappedRecord], mapping: CompiledMapping) -> pd.DataFrame:
     """One row per record, index 0…n-1 without meaning.
 
-    Columns: :data:`META` (text; ``_absent`` and ``_warnings`` are lists of text), then one per attribute other than the
-    keys, named as the attribute: text, Float64, boolean, lists of text. A value of kind ANY is JSON text after a NUL,
-    which no other text holds. Absent and null are both null here; ``_absent`` tells them apart.
+    Columns: :data:`META` (text; ``_seen`` and ``_marks`` are JSON text, ``_absent`` and ``_warnings`` lists of text),
+    then one per attribute that is written, named as the attribute: text, Float64, boolean, lists of text. A value of
+    kind ANY is JSON text after a NUL, which no other text holds. Absent and null are both null here; ``_absent`` tells
+    them apart.
     """
-    names = [name for name, spec in mapping.attributes.items() if spec.role not in {Role.RECORD_KEY, Role.ACCOUNT_KEY}]
+    names = [name for name, spec in mapping.attributes.items() if spec.role not in UNSENT]
     columns: dict[str, Any] = {
         "_source_key": pd.array([item.source_key for item in mapped], dtype="str"),
-        "_origin": pd.array([item.origin.value for item in mapped], dtype="str"),
-        "_modified_at": pd.array([item.source_modified_at for item in mapped], dtype="str"),
+        "_seen": pd.array([_seen_text(item.seen) for item in mapped], dtype="str"),
         "_account_ref": pd.array([item.account_reference for item in mapped], dtype="str"),
+        "_external_id": pd.array([item.external_id for item in mapped], dtype="str"),
         "_skip": pd.array([item.skip_reason for item in mapped], dtype="str"),
         "_absent": _objects([[name for name in names if name not in item.values] for item in mapped]),
         "_warnings": _objects([list(item.warnings) for item in mapped]),
+        "_marks": pd.array([_json_text(item.marks) for item in mapped], dtype="str"),
     }
     for name in names:
         dtype = _DTYPES.get(mapping.kinds[name], "str")
@@ -100,13 +102,13 @@ def frame_rows(frame: pd.DataFrame) -> Iterator[MappedRecord]:
         values = {name: _cell(row[name]) for name in names if name not in absent}
         skip = _cell(row["_skip"])
         yield MappedRecord(
-            source_key=row["_source_key"],
-            origin=Origin(row["_origin"]),
-            source_modified_at=_cell(row["_modified_at"]),
+            seen=_seen(row["_source_key"], row["_seen"]),
             values={} if skip else values,
             account_reference=_cell(row["_account_ref"]),
             skip_reason=skip,
             warnings=tuple(row["_warnings"]),
+            external_id=_cell(row["_external_id"]) or "",
+            marks=orjson.loads(row["_marks"]) if _cell(row["_marks"]) else {},
         )
 
 
@@ -119,7 +121,7 @@ def build_schema(mapping: CompiledMapping) -> pa.DataFrameSchema:
             checks=_checks(row.target),
         )
         for row in mapping.rows
-        if row.target.role not in {Role.RECORD_KEY, Role.ACCOUNT_KEY}
+        if row.target.role not in UNSENT
     }
     return pa.DataFrameSchema(columns, checks=_row_checks(mapping), strict=False)
 
@@ -212,6 +214,21 @@ def _entries(cases: pd.DataFrame, judged: pd.DataFrame, mapping: CompiledMapping
         key = str(judged["_source_key"].loc[index])
         by_row[index].append(reject(key, name, reason, value=value, remedy=remedy))
     return dict(sorted(by_row.items()))
+
+
+def _seen_text(seen: Seen) -> str:
+    """All but the key, and of the rest only what is known."""
+    facts = {item.name: getattr(seen, item.name) for item in fields(seen) if item.name != "key"}
+    return orjson.dumps({name: value for name, value in facts.items() if value}).decode()
+
+
+def _seen(key: str, text: str) -> Seen:
+    facts = orjson.loads(text)
+    return Seen(key, Origin(facts.pop("origin")), Presence(facts.pop("presence")), **facts)
+
+
+def _json_text(value: Mapping[str, str]) -> str | None:
+    return orjson.dumps(value).decode() if value else None
 
 
 def _objects(cells: Sequence[Any]) -> pd.Series[Any]:

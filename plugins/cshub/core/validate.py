@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
@@ -20,11 +21,14 @@ from cshub.core.yaml_text import FieldPath
 
 __all__ = ["CheckedFile", "all_faults", "check_job"]
 
+_KEYS = frozenset({Role.RECORD_KEY, Role.ACCOUNT_KEY})
 MIN_DAILY_S = 23 * 3600  # a daily schedule has 23 hours between two runs when the clocks go forward
 
 
 def check_job(bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: CheckedFile) -> list[Fault]:
     """Every fault of a job that its files alone can show: those of the job file by line, then those of the template."""
+    with suppress(ValidationError):  # told by _check_options
+        target = target.with_keys(target.options.model_validate(bound.target_options))
     faults = [
         *check_rows(bound, source, target, at),
         *_check_required(bound, target, at),
@@ -39,11 +43,12 @@ def check_job(bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: Check
 
 def _check_required(bound: BoundJob, target: ObjectSpec, at: CheckedFile) -> list[Fault]:
     mapped = {row.target for row in bound.fields}
+    covered = {spec.role for name, spec in target.fields.items() if name in mapped} & _KEYS
     faults = []
     where: FieldPath = ("mapping", "fields") if at.own_mapping else ("type",)
     for spec in target.fields.values():
-        is_key = spec.role in {Role.RECORD_KEY, Role.ACCOUNT_KEY}
-        if (spec.required or is_key) and spec.name not in mapped:
+        is_key = spec.role in _KEYS
+        if (spec.required or is_key) and spec.name not in mapped and spec.role not in covered:
             kind = "required key" if is_key else "required attribute"
             faults.append(
                 at.fault(where, f"the {kind} {spec.name} is not mapped", f"Add a row with `target: {spec.name}`.")
@@ -109,7 +114,7 @@ def _check_skip_rules(bound: BoundJob, source: ObjectSpec, at: CheckedFile) -> l
 def _check_options(bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: CheckedFile) -> list[Fault]:
     faults: list[Fault] = []
     sides: Sequence[tuple[str, type[BaseModel], dict[str, object]]] = (
-        ("source", source.options, bound.source_options),
+        ("source", source.source_options or source.options, bound.source_options),
         ("target", target.options, bound.target_options),
     )
     for side, model, options in sides:

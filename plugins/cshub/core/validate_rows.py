@@ -8,7 +8,9 @@ from dataclasses import replace
 from cshub.core.errors import DataError, Fault
 from cshub.core.fault_places import CheckedFile
 from cshub.core.jobs import BoundJob, FieldMap, OnNull, Otherwise
+from cshub.core.mapping import UNSENT
 from cshub.core.objects import FieldSpec, Kind, ObjectSpec, Role
+from cshub.core.planning import NEWEST
 from cshub.core.text import length
 from cshub.core.transforms import TRANSFORMS, parse_step, usage
 from cshub.core.values import cast
@@ -43,7 +45,8 @@ def check_rows(bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: Chec
                     suggest(row.source.split(".")[0], list(source.fields)),
                 )
             )
-        attribute = target.fields.get(row.target)
+        attribute = target.attribute(row.target) if target.open_ended else target.fields.get(row.target)
+        faults.extend(_check_policy(index, row, source, target, at))
         if attribute is None:
             faults.append(
                 at.row_fault(
@@ -63,6 +66,7 @@ def _check_attribute(
     index: int, row: FieldMap, attribute: FieldSpec, at: CheckedFile, *, creating: bool
 ) -> list[Fault]:
     is_key = attribute.role in {Role.RECORD_KEY, Role.ACCOUNT_KEY}
+    unsent = attribute.role in UNSENT
     table: Sequence[tuple[bool, str, str, str]] = (
         (
             attribute.reference,
@@ -71,13 +75,13 @@ def _check_attribute(
             "Map onto a field that holds a value of its own, such as its id or e-mail.",
         ),
         (
-            not attribute.createable and not attribute.updateable and not is_key,
+            not attribute.createable and not attribute.updateable and not unsent,
             "target",
             f"{attribute.name} cannot be written",
             "Remove this row.",
         ),
         (
-            not attribute.createable and attribute.updateable and not is_key and creating,
+            not attribute.createable and attribute.updateable and not unsent and creating,
             "target",
             f"{attribute.name} cannot be set when a record is created",
             "Remove this row, or write `allow_new_records: false`.",
@@ -122,6 +126,14 @@ def _check_attribute(
             at.row_fault(index, "translate", f"{attribute.name} must always hold a value", "Write `otherwise: reject`.")
         )
     return faults
+
+
+def _check_policy(index: int, row: FieldMap, source: ObjectSpec, target: ObjectSpec, at: CheckedFile) -> list[Fault]:
+    known = (NEWEST, source.system, target.system)
+    if row.policy is None or row.policy in known:
+        return []
+    reason = f"{row.policy!r} is no policy of a job between {source.system} and {target.system}"
+    return [at.row_fault(index, "policy", reason, f"Write one of {', '.join(known)}.")]
 
 
 def _check_kinds(

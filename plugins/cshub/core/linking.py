@@ -1,0 +1,147 @@
+"""What the ledger remembers of a record after a row of a plan was carried out, learned, found done, or read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from cshub.core.objects import Kind
+from cshub.core.plan import side_document, side_of
+from cshub.core.planning import PlanRow
+from cshub.core.records import Action, Intent, Link, LinkSide, LinkState, Operation, Pair, RecordKey, TargetRecord
+from cshub.core.values import fingerprints, parse_moment
+
+Marks = Mapping[str, str]
+
+
+def new_link(pair: Pair, source_key: str, now: datetime) -> Link:
+    """A link the ledger does not have yet, of a record that waits."""
+    return Link(pair, LinkSide(source_key, state=LinkState.PARKED), LinkSide(), first_seen_at=now)
+
+
+def learned(row: PlanRow, link: Link | None, pair: Pair, now: datetime) -> Link:
+    """The link after a decision that sent nothing; ``row.teaches`` must hold."""
+    old = link or new_link(pair, row.source_key, now)
+    assert row.source is not None
+    return replace(old, source=row.source, target=row.target or old.target, dated_at=_dated_at(row, old))
+
+
+def written(
+    row: PlanRow, link: Link | None, key: RecordKey, pair: Pair, *, kinds: Mapping[str, Kind], now: datetime
+) -> Link:
+    """The link once the row was written.
+
+    What a create left in the target is known only when it is read back; after an update it is foretold from what was
+    sent, and corrected when it is read back.
+    """
+    old = link or new_link(pair, row.source_key, now)
+    assert row.source is not None and row.target is not None
+    target = replace(
+        row.target,
+        key=key.key,
+        account_id=key.account_id or row.target.account_id or row.account_id,
+        extra={**row.target.extra, **key.extra},
+    )
+    if row.action is Action.UPDATE and target.marks is not None:
+        sent = {name: row.values.get(name) for name in written_fields(row)}
+        target = replace(target, marks={**target.marks, **fingerprints(sent, kinds)})
+    return replace(
+        old,
+        source=row.source,
+        target=target,
+        dated_at=_dated_at(row, old),
+        created_at=now if row.action is Action.CREATE else old.created_at,
+        written_at=now,
+    )
+
+
+def read_back(link: Link, row: PlanRow, record: TargetRecord, *, kinds: Mapping[str, Kind], two_way: bool) -> Link:
+    """The link once the written record was seen: its ids, and the values the service really keeps.
+
+    A value that is not what was sent is what the service made of it, or an edit made since. Where the other direction
+    would lose such an edit, it is taken for one.
+    """
+    now, names = fingerprints(record.values, kinds), written_fields(row)
+    sent = fingerprints({name: row.values.get(name) for name in names}, kinds)
+    kept = {name: mark for name, mark in (link.target.marks or {}).items() if name not in names}
+    if (row.action is Action.CREATE and was_edited(record)) or (row.action is Action.UPDATE and two_way):
+        kept = {**{name: mark for name, mark in sent.items() if name in now}, **kept}
+    return link.having(
+        target={
+            "marks": {**now, **kept},
+            "extra": {**link.target.extra, **record.extra},
+            "modified_at": record.modified_at,
+        }
+    )
+
+
+def intent_hint(row: PlanRow, find: Mapping[str, Any], *, kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """All that is needed to finish a write without the plan: how to find the record, and the link to store."""
+    return {
+        "find": dict(find),
+        "account_id": row.account_id,
+        "target_extra": dict(row.target_extra),
+        "expected": fingerprints(row.values, kinds),
+        "source": side_document(row.source),
+        "target": side_document(row.target),
+        "dated_at": row.dated_at,
+        "written": sorted(written_fields(row)),
+        "rule": row.rule.value,
+        "changes": [[change.field, change.before, change.after, change.winner] for change in row.changes],
+    }
+
+
+def found_done(intent: Intent, link: Link | None, record: TargetRecord, *, kinds: Mapping[str, Kind]) -> Link:
+    """The link of a write whose answer was lost and which turned out to have happened."""
+    hint = intent.hint
+    source, target = side_of(hint["source"]), side_of(hint["target"])
+    assert source is not None and target is not None
+    old = link or new_link(intent.pair, intent.source_key, intent.begun_at)
+    dated_at = parse_moment(hint["dated_at"]) if hint["dated_at"] else old.dated_at
+    if intent.operation is Operation.DELETE:
+        return replace(old, source=source, target=target, written_at=intent.begun_at)
+    target = replace(
+        target,
+        key=record.key,
+        account_id=record.account_id or target.account_id,
+        extra={**target.extra, **record.extra},
+        marks=_marks_found(intent, target, record, kinds),
+        modified_at=record.modified_at,
+    )
+    is_create = intent.operation is Operation.CREATE
+    return replace(
+        old,
+        source=source,
+        target=target,
+        dated_at=dated_at,
+        created_at=intent.begun_at if is_create else old.created_at,
+        written_at=intent.begun_at,
+    )
+
+
+def written_fields(row: PlanRow) -> frozenset[str]:
+    """Attributes that the row sets to the source's value."""
+    return frozenset(change.field for change in row.changes if change.winner == "source")
+
+
+def was_edited(record: TargetRecord) -> bool:
+    """Whether somebody changed the record after it was made, by the service's own clock."""
+    made, changed = record.created_at, record.modified_at
+    return made is not None and changed is not None and changed > made
+
+
+def _marks_found(intent: Intent, target: LinkSide, record: TargetRecord, kinds: Mapping[str, Kind]) -> Marks:
+    """The target's marks: what it holds, but for fields in which a person's edit stands, which must go on to count."""
+    hint = intent.hint
+    now = fingerprints(record.values, kinds)
+    names: Set[str] = set(hint["written"])
+    kept = {name: mark for name, mark in (target.marks or {}).items() if name not in names}
+    if intent.operation is Operation.CREATE and was_edited(record):
+        kept = {**{name: mark for name, mark in hint["expected"].items() if name in now}, **kept}
+    return {**now, **kept}
+
+
+def _dated_at(row: PlanRow, link: Link) -> datetime | None:
+    return parse_moment(row.dated_at) if row.dated_at else link.dated_at

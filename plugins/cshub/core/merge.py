@@ -1,0 +1,335 @@
+"""Merging one linked record that both sides have, field by field against the base both last agreed on.
+
+==============  ==============  ==================================================================
+source vs base  target vs base  decision for the field
+==============  ==============  ==================================================================
+same            same            nothing
+changed         same            write the source's value
+same            changed         two-way: the other direction's work; one-way: the job's policy decides
+changed         alike           nothing; only the ledger learns the new base
+changed         changed         conflict: the policy decides, the loser is kept in the audit
+==============  ==============  ==================================================================
+
+The base of each side is a fingerprint per field. The source's is told by what this job last made of it (``mapped``);
+where the other direction has written the source since, by the source's own values as then read back (``marks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Self
+
+from cshub.core.jobs import TargetEdit
+from cshub.core.planning import NEWEST, Desired, PlanRow, PlanRules, Rule
+from cshub.core.records import Action, Change, Link, LinkSide, LinkState, TargetRecord
+from cshub.core.values import fingerprints, is_blank, parse_moment
+
+NATIVE_OVERWRITE = timedelta(hours=24)  # the native connector, docs/vendors/totango.md §4, row "Chorus job"
+
+_WRITES = frozenset({Rule.CHANGED_IN_SOURCE, Rule.EDIT_OVERWRITTEN, Rule.CONFLICT_OVERWRITTEN})
+_KEEPS = frozenset({Rule.EDIT_KEPT, Rule.EDIT_OF_OTHER_DIRECTION, Rule.CONFLICT_KEPT})
+_PRECEDENCE = (
+    Rule.CONFLICT_OVERWRITTEN,
+    Rule.CONFLICT_KEPT,
+    Rule.EDIT_OVERWRITTEN,
+    Rule.CHANGED_IN_SOURCE,
+    Rule.EDIT_KEPT,
+    Rule.EDIT_OF_OTHER_DIRECTION,
+    Rule.BOTH_AGREE,
+)
+
+
+def merge(desired: Desired, link: Link, record: TargetRecord, rules: PlanRules) -> PlanRow:
+    """One row: an update when any field is written, a conflict when the target's value stands, unchanged otherwise."""
+    if desired.account_id not in (None, link.target.account_id, record.account_id):
+        desired = replace(desired, warnings=(*desired.warnings, "account_changed_in_source"))
+    sides, comparison = Sides(desired, link, rules), Comparison.of(desired, link, record, rules)
+    verdicts = {
+        name: comparison.verdict(name)
+        for name, value in desired.values.items()
+        if name in rules.updateable and name in comparison.source_now and may_write(name, value, rules)
+    }
+    written = [name for name, verdict in verdicts.items() if verdict in _WRITES]
+    values: dict[str, Any] = dict(record.values)
+    values.update({name: value for name, value in desired.values.items() if name not in rules.updateable})
+    values.update({name: desired.values[name] for name in written})
+    changes = [
+        Change(name, record.values.get(name), desired.values[name], "source" if name in written else "target")
+        for name, verdict in verdicts.items()
+        if name in written or verdict is Rule.CONFLICT_KEPT
+    ]
+    uncompared = [name for name in comparison.target_now if name in rules.updateable and name not in verdicts]
+    kept = [name for name in uncompared if comparison.target_changed(name)]
+    kept += [name for name, mark in comparison.noted_now.items() if mark != (link.target.marks or {}).get(name, mark)]
+    kept += [name for name, verdict in verdicts.items() if verdict in _KEEPS]
+    source, target = _agreed(sides, comparison, record, verdicts, kept)
+    rule = next((item for item in _PRECEDENCE if item in verdicts.values()), Rule.NOTHING_CHANGED)
+    facts: dict[str, Any] = {
+        "account_id": record.account_id or link.target.account_id,
+        "target_extra": target.extra,
+        "changes": changes,
+    }
+    source = replace(source, state=state_of(values, rules))
+    if written:
+        marks = {name: mark for name, mark in (target.marks or {}).items() if name in kept or name in rules.kinds}
+        # what the other direction made of the target is no longer what is there
+        target = replace(target, mapped={}, marks=marks if rules.noted else target.marks)
+        return sides.row(Action.UPDATE, rule, values=values, source=source, target=target, **facts)
+    if rule is Rule.CONFLICT_KEPT:
+        return sides.row(Action.CONFLICT, rule, source=source, target=target, **facts)
+    if rule is Rule.NOTHING_CHANGED and source.state is LinkState.EMPTY:
+        rule = Rule.STILL_EMPTY
+    if _teaches_nothing(link, source, target):
+        return sides.row(Action.UNCHANGED, rule)
+    return sides.row(Action.UNCHANGED, rule, source=source, target=target, **facts)
+
+
+def may_write(name: str, value: Any, rules: PlanRules) -> bool:
+    return value is not None or name in rules.clearing
+
+
+def state_of(values: Mapping[str, Any], rules: PlanRules) -> LinkState:
+    """EMPTY when the record has a content attribute and it is blank."""
+    if rules.content is None or rules.content not in rules.kinds:
+        return LinkState.IN_STEP
+    blank = is_blank(values.get(rules.content), rules.kinds[rules.content])
+    return LinkState.EMPTY if blank else LinkState.IN_STEP
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What the ledger holds of both sides of a record, and what it shall hold of the source."""
+
+    desired: Desired
+    link: Link | None
+    rules: PlanRules
+
+    @property
+    def old_source(self) -> LinkSide:
+        desired = self.desired
+        if self.link is not None and self.link.source.key is not None:
+            return self.link.source
+        address = desired.address
+        return LinkSide(
+            key=desired.source_key,
+            account_id=(address.account_id or None) if address else None,
+            extra=address.extra if address else {},
+        )
+
+    @property
+    def old_target(self) -> LinkSide:
+        return LinkSide() if self.link is None else self.link.target
+
+    @property
+    def mapped(self) -> dict[str, str]:
+        return fingerprints(self.desired.values, self.rules.kinds)
+
+    @property
+    def modified_at(self) -> datetime | None:
+        return None if self.desired.modified_at is None else parse_moment(self.desired.modified_at)
+
+    @property
+    def source_edited_at(self) -> datetime | None:
+        """When somebody else than the hub last changed the source."""
+        return edited_at(self.old_source, self.modified_at)
+
+    def source_after(self, *, state: LinkState, kept_paths: frozenset[str] = frozenset()) -> LinkSide:
+        """The source side once this record is agreed on; fields of ``kept_paths`` keep the marks they had."""
+        old, desired = self.old_source, self.desired
+        marks = {**(old.marks or {}), **{name: mark for name, mark in desired.marks.items() if name not in kept_paths}}
+        address = desired.address
+        return replace(
+            old,
+            account_id=(address.account_id if address else None) or old.account_id,
+            extra={**old.extra, **(address.extra if address else {})},
+            marks=marks or old.marks,
+            mapped=self.mapped,
+            mapping_version=self.rules.mapping_version,
+            state=state,
+            modified_at=self.modified_at or old.modified_at,
+            edited_at=self.source_edited_at,
+        )
+
+    def row(self, action: Action, rule: Rule, *, reason: str = "", **more: Any) -> PlanRow:
+        """A row about this record; what ``more`` does not say is as the ledger has it."""
+        link, desired = self.link, self.desired
+        facts: dict[str, Any] = {
+            "account_id": (link.target.account_id if link else None) or desired.account_id,
+            "target_key": link.target.key if link else None,
+            "target_extra": link.target.extra if link else {},
+        }
+        return PlanRow(
+            source_key=desired.source_key,
+            origin=desired.origin,
+            action=action,
+            rule=rule,
+            reason=reason or rule.value,
+            external_id=desired.external_id or desired.source_key,
+            link_version=link.version if link else None,
+            dated_at=desired.dated_at,
+            warnings=desired.warnings,
+            **{**facts, **more, "changes": tuple(more.get("changes", ()))},
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides of one linked record against their bases.
+
+    The target is unchanged where it holds what was last read back from it, or still exactly what was last sent to it.
+    What was sent and never read back is told from an edit by time.
+    """
+
+    desired: Desired
+    link: Link
+    record: TargetRecord | None
+    rules: PlanRules
+    source_now: Mapping[str, str]
+    target_now: Mapping[str, str]
+    noted_now: Mapping[str, str]
+
+    @classmethod
+    def of(cls, desired: Desired, link: Link, record: TargetRecord | None, rules: PlanRules) -> Self:
+        shown = record.values if record else {}
+        source_now = fingerprints(desired.values, rules.kinds)
+        return cls(
+            desired,
+            link,
+            record,
+            rules,
+            source_now,
+            fingerprints(shown, rules.kinds),
+            fingerprints(shown, rules.noted),
+        )
+
+    def verdict(self, name: str) -> Rule:
+        source_changed = self.source_changed(name)
+        if name not in self.target_now:
+            return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
+        if self.source_now[name] == self.target_now[name]:
+            return Rule.BOTH_AGREE if source_changed else Rule.NOTHING_CHANGED
+        target_changed = self.target_changed(name)
+        if not target_changed:
+            return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
+        if not source_changed:
+            return self._edit_in_target()
+        return Rule.CONFLICT_OVERWRITTEN if self.source_wins(name) else Rule.CONFLICT_KEPT
+
+    def source_changed(self, name: str) -> bool:
+        """Whether the source says something else than when both sides last agreed."""
+        side = self.link.source
+        if name in side.mapped:
+            return self.source_now[name] != side.mapped[name]
+        path = self.rules.paths.get(name)
+        if path is not None and path in (side.marks or {}) and path in self.desired.marks:
+            return self.desired.marks[path] != (side.marks or {})[path]
+        return bool(side.mapped) or not self._made_by_other_direction or self._source_edited
+
+    def target_changed(self, name: str) -> bool:
+        """Whether a person edited the field in the target; it must be shown there."""
+        now, known = self.target_now[name], (self.link.target.marks or {}).get(name)
+        sent = self.link.source.mapped.get(name)
+        if known is None and sent is None:
+            return False
+        if now in (known, sent):
+            return False
+        return known is not None or self._target_edited_after_our_write
+
+    def source_wins(self, name: str) -> bool:
+        """Who wins a conflict. A tie goes to the system whose name comes first, in both directions alike."""
+        rules, policy = self.rules, self.rules.policies.get(name, NEWEST)
+        if policy in (rules.source_system, rules.target_system):
+            return policy == rules.source_system
+        if not rules.two_way and rules.target_edit is not TargetEdit.NEWEST:
+            return self._policy_overwrites
+        source = edited_at(self.link.source, self._source_modified_at)
+        target = edited_at(self.link.target, self.record.modified_at if self.record else None)
+        if source is None or target is None:
+            return target is None and source is not None
+        earlier, later = source.replace(microsecond=0), target.replace(microsecond=0)
+        return earlier > later if earlier != later else rules.source_system < rules.target_system
+
+    def _edit_in_target(self) -> Rule:
+        if self.rules.two_way:
+            return Rule.EDIT_OF_OTHER_DIRECTION
+        return Rule.EDIT_OVERWRITTEN if self._policy_overwrites else Rule.EDIT_KEPT
+
+    @property
+    def _policy_overwrites(self) -> bool:
+        rules = self.rules
+        if rules.target_edit is TargetEdit.OVERWRITE_WITHIN_24H:
+            made_at = self.link.created_at
+            return made_at is not None and rules.now - made_at <= NATIVE_OVERWRITE
+        return rules.target_edit is TargetEdit.OVERWRITE
+
+    @property
+    def _source_modified_at(self) -> datetime | None:
+        return None if self.desired.modified_at is None else parse_moment(self.desired.modified_at)
+
+    @property
+    def _made_by_other_direction(self) -> bool:
+        return self.rules.two_way and not self.link.source.mapped
+
+    @property
+    def _source_edited(self) -> bool:
+        """Whether the source was changed after the hub last looked at it or wrote it, by the source's own clock."""
+        now, known = self._source_modified_at, self.link.source.modified_at
+        return now is not None and known is not None and now > known
+
+    @cached_property
+    def _target_edited_after_our_write(self) -> bool:
+        modified_at = self.record.modified_at if self.record else None
+        if modified_at is None or self.link.written_at is None:
+            return False
+        return modified_at > max(self.link.target.modified_at or self.link.written_at, self.link.written_at)
+
+
+def edited_at(side: LinkSide, modified_at: datetime | None) -> datetime | None:
+    """When somebody else than the hub last changed a side: the hub's own writes move ``modified_at`` too."""
+    if modified_at is not None and modified_at == side.modified_at and side.edited_at is not None:
+        return side.edited_at
+    return modified_at
+
+
+def _agreed(
+    sides: Sides, comparison: Comparison, record: TargetRecord, verdicts: Mapping[str, Rule], kept: list[str]
+) -> tuple[LinkSide, LinkSide]:
+    """Both sides as the ledger shall hold them; a conflict between two jobs stays open for the other direction."""
+    rules, link, old = sides.rules, comparison.link, comparison.link.target
+    unsettled = (
+        {name for name, verdict in verdicts.items() if verdict is Rule.CONFLICT_KEPT} if rules.two_way else set()
+    )
+    left_out = {name for name in comparison.source_now if name in rules.updateable and name not in verdicts}
+    mapped = {
+        **link.source.mapped,
+        **{
+            name: mark for name, mark in comparison.source_now.items() if name not in left_out and name not in unsettled
+        },
+    }
+    kept_paths = frozenset(rules.paths[name] for name in unsettled | left_out if name in rules.paths)
+    source = replace(sides.source_after(state=link.state, kept_paths=kept_paths), mapped=mapped)
+    known = old.marks or {}
+    now = {**comparison.noted_now, **comparison.target_now, **{name: known.get(name, "") for name in kept}}
+    marks = {name: mark for name, mark in {**known, **now}.items() if verdicts.get(name) not in _WRITES}
+    target = replace(
+        old,
+        key=record.key,
+        account_id=record.account_id or old.account_id,
+        extra={**old.extra, **record.extra},
+        marks=marks,
+        modified_at=record.modified_at,
+        edited_at=edited_at(old, record.modified_at) if kept or source.edited_at is None else source.edited_at,
+    )
+    return source, target
+
+
+def _teaches_nothing(link: Link, source: LinkSide, target: LinkSide) -> bool:
+    """Whether both sides are as the ledger has them; when a side was looked at does not count."""
+    return _lasting(link.source) == _lasting(source) and _lasting(link.target) == _lasting(target)
+
+
+def _lasting(side: LinkSide) -> LinkSide:
+    return replace(side, modified_at=None, edited_at=None, mapping_version="")

@@ -5,15 +5,15 @@ Modules are named, not imported: reading what a system offers costs nothing at D
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from cshub.core.errors import SpecError
-from cshub.core.objects import ObjectSpec
+from cshub.core.objects import ObjectSpec, Options
 from cshub.core.ports import Source, Target
 from cshub.core.quota import Quota
 
@@ -38,7 +38,8 @@ class QuotaMaker(Protocol):
 class Offer:
     """One object of a system, each part as ``module:name``: its catalogue, and the ports it has.
 
-    ``source`` and ``target`` are called with a client and the validated options.
+    ``source`` and ``target`` are called with a client, the validated options, and the fields that the job reads or
+    the attributes that it writes.
     """
 
     spec: str
@@ -99,22 +100,46 @@ def open_client(system_name: str, conn_id: str, quotas: QuotaMaker | None = None
     return _load(system(system_name).hook)(conn_id, quotas=quotas).client
 
 
-def open_source(name: ObjectName, conn_id: str, options: Mapping[str, Any], quotas: QuotaMaker | None = None) -> Source:
-    """The source of an object. Makes no call. Raises :class:`SpecError` when there is none or options are wrong."""
+def is_writable(name: ObjectName) -> bool:
+    """Whether the object can be a target. Raises :class:`SpecError` for an unknown system or object."""
+    return _offer(name).target is not None
+
+
+def open_source(
+    name: ObjectName,
+    conn_id: str,
+    options: Mapping[str, Any],
+    quotas: QuotaMaker | None = None,
+    fields: Sequence[str] = (),
+) -> Source:
+    """The source of an object; ``fields``: what the job reads of it, () = everything.
+
+    Makes no call. Raises :class:`SpecError` when there is none or options are wrong.
+    """
     offer = _offer(name)
     if offer.source is None:
         raise SpecError(f"{name.system}/{name.object} cannot be a source: it can only be written.")
-    settings = _options(name, options)
-    return cast(Source, _load(offer.source)(open_client(name.system, conn_id, quotas), settings))
+    spec = object_spec(name)
+    settings = _options(name, spec.source_options or spec.options, options)
+    return cast(Source, _load(offer.source)(open_client(name.system, conn_id, quotas), settings, tuple(fields)))
 
 
-def open_target(name: ObjectName, conn_id: str, options: Mapping[str, Any], quotas: QuotaMaker | None = None) -> Target:
-    """The target of an object. Makes no call. Raises :class:`SpecError` when there is none or options are wrong."""
+def open_target(
+    name: ObjectName,
+    conn_id: str,
+    options: Mapping[str, Any],
+    quotas: QuotaMaker | None = None,
+    attributes: Sequence[str] = (),
+) -> Target:
+    """The target of an object; ``attributes``: what the job writes of it, () = everything.
+
+    Makes no call. Raises :class:`SpecError` when there is none or options are wrong.
+    """
     offer = _offer(name)
     if offer.target is None:
         raise SpecError(f"{name.system}/{name.object} cannot be a target: it can only be read.")
-    settings = _options(name, options)
-    return cast(Target, _load(offer.target)(open_client(name.system, conn_id, quotas), settings))
+    settings = _options(name, object_spec(name).options, options)
+    return cast(Target, _load(offer.target)(open_client(name.system, conn_id, quotas), settings, tuple(attributes)))
 
 
 def _offer(name: ObjectName) -> Offer:
@@ -124,9 +149,9 @@ def _offer(name: ObjectName) -> Offer:
     return objects[name.object]
 
 
-def _options(name: ObjectName, options: Mapping[str, Any]) -> BaseModel:
+def _options(name: ObjectName, model: type[Options], options: Mapping[str, Any]) -> Options:
     try:
-        return object_spec(name).options.model_validate(dict(options))
+        return model.model_validate(dict(options))
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise SpecError(f"Options of {name.system}/{name.object} are wrong: {faults}. Correct the job file.") from error

@@ -7,7 +7,7 @@ import pytest
 from tests.systems.wire import FakeTime, GateAdapter, Say, Script
 
 from cshub.core.errors import GatewayTimeout, NotFound, PermissionDenied, ProtocolFault
-from cshub.core.records import Presence
+from cshub.core.records import Presence, RecordKey
 from cshub.core.window import Window
 from cshub.systems.chorus.catalog import EngagementOptions
 from cshub.systems.chorus.client import AuthForm, ChorusClient, EngagementQuery, media_link
@@ -149,16 +149,16 @@ def test_a_window_that_is_too_large_however_short_ends_in_the_gateways_error() -
 
 def test_keys_are_asked_fifty_at_a_time(sandbox: Sandbox) -> None:
     client = client_on(sandbox)
-    keys = [f"{number:032X}" for number in range(120)]
+    keys = [RecordKey(f"{number:032X}") for number in range(120)]
     records = [record for read in ChorusEngagements(client).read_keys(keys) for record in read.records]
-    assert {record.key for record in records} == set(keys)
+    assert {record.key for record in records} == {key.key for key in keys}
     assert all(record.presence is Presence.ABSENT and record.body is None for record in records)
     assert client.calls == 3
 
 
 def test_a_filter_that_is_ignored_does_not_bring_strangers() -> None:
     client, _ = scripted(page(row(1, 5.0), row(2, 5.0), key="5.0 X"))
-    (read,) = ChorusEngagements(client).read_keys([f"{9:032X}"])
+    (read,) = ChorusEngagements(client).read_keys([RecordKey(f"{9:032X}")])
     assert [(record.key, record.body) for record in read.records] == [(f"{9:032X}", None)]
 
 
@@ -166,5 +166,5 @@ def test_a_meeting_made_private_is_absent_not_deleted(sandbox: Sandbox) -> None:
     source = ChorusEngagements(client_on(sandbox))
     key = source.sample(Window(NOW - timedelta(days=60), NOW), 1)[0].key
     sandbox.service("chorus").act("make_private", {"id": key})
-    (read,) = source.read_keys([key])
+    (read,) = source.read_keys([RecordKey(key)])
     assert [(record.key, record.presence) for record in read.records] == [(key, Presence.ABSENT)]

@@ -7,6 +7,7 @@ from tests.systems.contract import SourceCase, SourceContract, keys_of
 from tests.systems.wire import FakeTime, GateAdapter
 
 from cshub.core.errors import TransientError
+from cshub.core.records import RecordKey
 from cshub.core.window import Window
 from cshub.systems.chorus.catalog import EngagementOptions
 from cshub.systems.chorus.client import ChorusClient
@@ -59,7 +60,7 @@ class ChorusCase(SourceContract):
             keys=keys,
             fault=sandbox.faults.add,
             signed_in_with=lambda other: source_on(sandbox, other),
-            unknown_key="F" * 32,
+            unknown_key=RecordKey("F" * 32),
         )
 
 

@@ -7,7 +7,7 @@ from tests.systems.totango.lab import account_ids, client_on, make_sandbox, serv
 
 from cshub.core.errors import ShortRead
 from cshub.core.ids import is_salesforce_id, to_18
-from cshub.systems.totango.catalog import AccountMatch
+from cshub.systems.totango.account_options import AccountMatch
 from cshub.systems.totango.people import AccountFinder, PeopleFinder
 from cshub_sandbox.faults import FaultRule
 from cshub_sandbox.sandbox import Sandbox

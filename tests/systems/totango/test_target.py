@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,10 +18,13 @@ from tests.systems.totango.lab import (
 )
 
 from cshub.core.errors import AuthenticationFailed, NotFound, RequestRefused, SpecError
-from cshub.core.records import TargetKey
+from cshub.core.ports import Verdict, Write
+from cshub.core.records import Operation, RecordKey, TargetRecord
 from cshub.core.text import length, normalise_text
+from cshub.core.values import parse_moment
 from cshub.core.window import Window
 from cshub.systems.totango.catalog import TouchpointOptions
+from cshub.systems.totango.models import to_ms
 from cshub.systems.totango.target import TotangoTouchpoints
 from cshub_sandbox.faults import FaultRule
 from cshub_sandbox.sandbox import Sandbox
@@ -37,6 +41,31 @@ def target_on(sandbox: Sandbox, **options: Any) -> TotangoTouchpoints:
     return TotangoTouchpoints(client_on(sandbox), TouchpointOptions.model_validate(options))
 
 
+def create(target: TotangoTouchpoints, account_id: str, values: Mapping[str, Any]) -> RecordKey:
+    (verdict,) = target.write([Write(Operation.CREATE, None, account_id, values, external_id="x")])
+    if verdict.error is not None:
+        raise verdict.error
+    assert verdict.key is not None
+    return verdict.key
+
+
+def update(target: TotangoTouchpoints, key: RecordKey, values: Mapping[str, Any]) -> None:
+    """Raises the error of the verdict."""
+    (verdict,) = target.write([Write(Operation.UPDATE, key, key.account_id, values, frozenset(values))])
+    if verdict.error is not None:
+        raise verdict.error
+
+
+def delete(target: TotangoTouchpoints, key: RecordKey) -> Verdict:
+    (verdict,) = target.write([Write(Operation.DELETE, key, key.account_id)])
+    return verdict
+
+
+def found(target: TotangoTouchpoints, account_id: str, values: Mapping[str, Any]) -> Sequence[TargetRecord]:
+    (records,) = target.find([target.hint(Write(Operation.CREATE, None, account_id, values))])
+    return records
+
+
 def values_of(**more: Any) -> dict[str, Any]:
     return {"subject": "Review", "content": "Text.", "touchpoint_date": DATE, "participants": [], **more}
 
@@ -47,7 +76,7 @@ def test_flow_type_and_reasons_are_chosen_by_name_and_sent_on_create(sandbox: Sa
     kind = state["touchpoint_types"][1]
     chosen = {"flow": "renewal", "touchpoint_type": kind["name"].upper(), "reasons": [tag["name"]]}
     target = target_on(sandbox, **chosen)
-    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
+    key = create(target, account_ids(sandbox)[0], values_of())
     stored = touchpoint(sandbox, key.key)
     assert (stored["activity_type_id"], stored["touchpoint_type"]) == ("renewal", kind["id"])
     assert list(stored["tags"]) == [tag["id"]]
@@ -78,13 +107,13 @@ def test_an_update_leaves_flow_type_and_reasons_as_a_person_set_them(sandbox: Sa
     state = service.state()
     account = account_ids(sandbox)[0]
     target = target_on(sandbox, flow="Renewal")
-    key = target.create(account, values_of(), external_id="x")
+    key = create(target, account, values_of())
     tag, kind = state["touchpoint_tags"][0]["id"], state["touchpoint_types"][1]["id"]
     edit = {"note_id": int(key.key), "touchpointType": kind, "touchpoint_tags": [tag], "activity_type_id": "support"}
     service.act("edit_touchpoint", edit)
     record = target.read_keys([key])[key.key]
     assert record is not None
-    target.update(TargetKey(key.key, account, record.extra), values_of(content="Filled."))
+    update(target, RecordKey(key.key, account, record.extra), values_of(content="Filled."))
     stored = touchpoint(sandbox, key.key)
     assert (stored["activity_type_id"], stored["touchpoint_type"], list(stored["tags"])) == ("support", kind, [tag])
     assert stored["content"] == "Filled."
@@ -92,29 +121,29 @@ def test_an_update_leaves_flow_type_and_reasons_as_a_person_set_them(sandbox: Sa
 
 def test_an_update_with_a_stale_event_id_finds_the_right_one(sandbox: Sandbox) -> None:
     target = target_on(sandbox)
-    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
-    target.update(replace(key, extra={"event_id": "stale"}), values_of(subject="New"))
+    key = create(target, account_ids(sandbox)[0], values_of())
+    update(target, replace(key, extra={"event_id": "stale"}), values_of(subject="New"))
     assert touchpoint(sandbox, key.key)["subject"] == "New"
 
 
 def test_a_delete_with_a_stale_event_id_still_deletes(sandbox: Sandbox) -> None:
     target = target_on(sandbox)
-    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
-    target.delete(replace(key, extra={"event_id": "stale"}))
+    key = create(target, account_ids(sandbox)[0], values_of())
+    delete(target, replace(key, extra={"event_id": "stale"}))
     assert [item["note_id"] for item in service_of(sandbox).state()["deleted_touchpoints"]] == [int(key.key)]
 
 
 def test_an_update_of_a_deleted_touchpoint_says_so(sandbox: Sandbox) -> None:
     target = target_on(sandbox)
-    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
+    key = create(target, account_ids(sandbox)[0], values_of())
     service_of(sandbox).act("delete_touchpoint", {"note_id": int(key.key)})
     with pytest.raises(NotFound, match="deleted there"):
-        target.update(key, values_of())
+        update(target, key, values_of())
 
 
 def test_a_refusal_carries_the_services_words(sandbox: Sandbox) -> None:
     with pytest.raises(RequestRefused, match="Account not found"):
-        target_on(sandbox).create("no-such-account", values_of(), external_id="x")
+        create(target_on(sandbox), "no-such-account", values_of())
 
 
 def test_content_over_the_limit_is_cut_with_a_marker(sandbox: Sandbox) -> None:
@@ -122,7 +151,7 @@ def test_content_over_the_limit_is_cut_with_a_marker(sandbox: Sandbox) -> None:
     for options in ({}, {"content_format": "html"}):
         for text in ("a" * 13_000, "😀" * 7_000, "a < b & c\n" * 1_300):
             target = target_on(sandbox, **options)
-            key = target.create(account, values_of(content=text), external_id="x")
+            key = create(target, account, values_of(content=text))
             stored = touchpoint(sandbox, key.key)["content"]
             assert length(stored) <= 12_000
             assert length(stored) > 11_000
@@ -131,22 +160,70 @@ def test_content_over_the_limit_is_cut_with_a_marker(sandbox: Sandbox) -> None:
 
 def test_an_empty_touchpoint_is_made_and_filled_later(sandbox: Sandbox) -> None:
     target = target_on(sandbox)
-    key = target.create(account_ids(sandbox)[0], values_of(content=None), external_id="x")
+    key = create(target, account_ids(sandbox)[0], values_of(content=None))
     assert touchpoint(sandbox, key.key)["content"] == ""
-    target.update(key, values_of(content="Here it is."))
+    update(target, key, values_of(content="Here it is."))
     assert touchpoint(sandbox, key.key)["content"] == "Here it is."
 
 
-def test_null_clears_and_absent_leaves_alone(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("omitted", ["keep", "clear"])
+def test_null_clears_and_absent_leaves_alone(sandbox: Sandbox, omitted: str) -> None:
+    switch(sandbox, put_omitted=omitted)
     member = service_of(sandbox).state()["users"][0]["email"]
     target = target_on(sandbox)
-    key = target.create(account_ids(sandbox)[0], values_of(participants=[member]), external_id="x")
-    target.update(key, {"content": "Only this."})
-    assert touchpoint(sandbox, key.key)["internal_participants"]
-    assert touchpoint(sandbox, key.key)["subject"] == "Review"
-    target.update(key, {"content": "x", "participants": None, "subject": None})
+    key = create(target, account_ids(sandbox)[0], values_of(participants=[member]))
+    update(target, key, {"content": "Only this."})
+    stored = touchpoint(sandbox, key.key)
+    assert (stored["content"], stored["subject"], stored["participants"]) == ("Only this.", "Review", [member])
+    assert stored["timestamp_ms"] == to_ms(parse_moment(DATE))
+    update(target, key, {"content": "x", "participants": None, "subject": None})
     stored = touchpoint(sandbox, key.key)
     assert (list(stored["internal_participants"]), stored["subject"] or "") == ([], "")
+
+
+@pytest.mark.parametrize("omitted", ["keep", "clear"])
+def test_rich_text_that_is_not_written_stays_rich_text(sandbox: Sandbox, omitted: str) -> None:
+    switch(sandbox, put_omitted=omitted)
+    account = account_ids(sandbox)[0]
+    rich = create(target_on(sandbox, content_format="html"), account, values_of(content="<p>One</p>two"))
+    plain = create(target_on(sandbox), account, values_of(content="One < two"))
+    before = {key.key: touchpoint(sandbox, key.key)["content"] for key in (rich, plain)}
+    update(target_on(sandbox), rich, {"subject": "New"})
+    update(target_on(sandbox, content_format="html"), plain, {"subject": "New"})
+    assert {key.key: touchpoint(sandbox, key.key)["content"] for key in (rich, plain)} == before
+    assert touchpoint(sandbox, rich.key)["formatted"]
+    assert not touchpoint(sandbox, plain.key)["formatted"]
+
+
+@pytest.mark.parametrize("omitted", ["keep", "clear"])
+def test_participants_may_be_written_with_new_touchpoints_only(sandbox: Sandbox, omitted: str) -> None:
+    switch(sandbox, put_omitted=omitted)
+    first, second = sorted(user["email"] for user in service_of(sandbox).state()["users"])[:2]
+    target = target_on(sandbox, participants="create_only")
+    key = create(target, account_ids(sandbox)[0], values_of(participants=[first]))
+    assert touchpoint(sandbox, key.key)["participants"] == [first]
+    update(target, key, values_of(content="New", participants=[second]))
+    stored = touchpoint(sandbox, key.key)
+    assert (stored["content"], stored["participants"]) == ("New", [first])
+    assert TouchpointOptions().create_only() == frozenset()
+
+
+def test_what_the_source_says_of_its_own_changes_is_not_sent(sandbox: Sandbox) -> None:
+    target = target_on(sandbox)
+    values = values_of(last_update_date=DATE, last_updater="ada@other.example", touchpoint_id="x")
+    create(target, account_ids(sandbox)[0], values)
+    (call,) = [entry for entry in sandbox.log.entries if entry.write]
+    assert not set(call.body) & {"last_update_date", "last_updater", "touchpoint_id"}
+
+
+def test_people_of_no_account_are_team_members(sandbox: Sandbox) -> None:
+    account = account_ids(sandbox)[0]
+    service_of(sandbox).act("add_contact", {"account_id": account, "email": "lee@acme.example"})
+    member = service_of(sandbox).state()["users"][0]["email"]
+    client = client_on(sandbox)
+    people = TotangoTouchpoints(client).resolve_people({"": {member.lower(), "lee@acme.example"}})
+    assert dict(people) == {("", member.lower()): member}
+    assert client.calls == 1
 
 
 @pytest.mark.parametrize(
@@ -169,33 +246,33 @@ def test_a_lost_create_is_found_whatever_the_service_did_to_its_text(
     account = account_ids(sandbox)[0]
     target = target_on(sandbox, **options)
     values = values_of(content=content, created_by="ADA@Other.example", subject="  Spaced  subject ")
-    target.create(account, values_of(content="Another one.", created_by="ADA@Other.example"), external_id="y")
-    key = target.create(account, values, external_id="x")
-    assert [record.key for record in target.find(target.hint(account, values))] == [key.key]
+    create(target, account, values_of(content="Another one.", created_by="ADA@Other.example"))
+    key = create(target, account, values)
+    assert [record.key for record in found(target, account, values)] == [key.key]
 
 
 def test_a_lost_create_is_found_without_optional_properties(sandbox: Sandbox) -> None:
     switch(sandbox, **{"missing_optional_properties": True})
     account = account_ids(sandbox)[0]
     target = target_on(sandbox)
-    key = target.create(account, values_of(), external_id="x")
-    found = target.find(target.hint(account, values_of()))
-    assert [record.key for record in found] == [key.key]
-    assert "subject" not in found[0].values
-    assert "participants" not in found[0].values
+    key = create(target, account, values_of())
+    (record,) = found(target, account, values_of())
+    assert record.key == key.key
+    assert "subject" not in record.values
+    assert "participants" not in record.values
 
 
 def test_touchpoints_of_another_moment_author_or_subject_are_not_taken_for_it(sandbox: Sandbox) -> None:
     account = account_ids(sandbox)[0]
     target = target_on(sandbox)
     base = values_of(created_by="ada@other.example")
-    target.create(account, base, external_id="x")
+    create(target, account, base)
     for change in (
         {"touchpoint_date": "2026-11-18T09:30:02.000Z"},
         {"created_by": "bo@other.example"},
         {"subject": "X"},
     ):
-        assert list(target.find(target.hint(account, {**base, **change}))) == []
+        assert list(found(target, account, {**base, **change})) == []
 
 
 def test_a_cut_off_timeline_proves_nothing_and_the_search_helps_out(sandbox: Sandbox) -> None:
@@ -203,29 +280,29 @@ def test_a_cut_off_timeline_proves_nothing_and_the_search_helps_out(sandbox: San
     target = target_on(sandbox)
     old = add_touchpoint(sandbox, account, NOW - timedelta(days=300))
     values = values_of(touchpoint_date="2025-01-01T00:00:00.000Z")
-    key = target.create(account, values, external_id="x")
+    key = create(target, account, values)
     for number in range(1000):
         add_touchpoint(sandbox, account, NOW - timedelta(minutes=number))
     switch(sandbox, **{"timeline_cap": 1000})
     sandbox.clock.advance(timedelta(seconds=5))
-    gone = TargetKey("1", account)
-    answer = target.read_keys([TargetKey(str(old), account), gone])
+    gone = RecordKey("1", account)
+    answer = target.read_keys([RecordKey(str(old), account), gone])
     assert str(old) in answer
     assert gone.key not in answer
-    assert [record.key for record in target.find(target.hint(account, values))] == [key.key]
+    assert [record.key for record in found(target, account, values)] == [key.key]
 
 
 def test_nothing_is_proven_about_touchpoints_of_a_merged_account(sandbox: Sandbox) -> None:
     first, second = account_ids(sandbox)[:2]
     target = target_on(sandbox)
-    key = target.create(first, values_of(), external_id="x")
+    key = create(target, first, values_of())
     service_of(sandbox).act("merge_account", {"account_id": first, "into": second})
     assert dict(target.read_keys([key])) == {}
 
 
 def test_a_search_that_lags_keeps_a_deletion_unproven_for_a_moment(sandbox: Sandbox) -> None:
     target = target_on(sandbox)
-    key = target.create(account_ids(sandbox)[0], values_of(), external_id="x")
+    key = create(target, account_ids(sandbox)[0], values_of())
     sandbox.clock.advance(timedelta(seconds=10))
     list(target.read_window(Window(NOW - timedelta(days=1), NOW)))
     service_of(sandbox).act("delete_touchpoint", {"note_id": int(key.key)})
@@ -245,4 +322,4 @@ def test_identity_is_the_service_id_or_the_companys_domain(sandbox: Sandbox) -> 
 def test_an_expired_token_leaves_no_half_answer(sandbox: Sandbox) -> None:
     sandbox.faults.add(FaultRule.parse({"kind": "token_expired", "nth": 1}))
     with pytest.raises(AuthenticationFailed):
-        target_on(sandbox).read_keys([TargetKey("1", account_ids(sandbox)[0])])
+        target_on(sandbox).read_keys([RecordKey("1", account_ids(sandbox)[0])])

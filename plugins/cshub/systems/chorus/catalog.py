@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from cshub.core.objects import FieldSpec, Kind, Role, spec_of
+from cshub.core.objects import FieldSpec, Kind, Options, Role, spec_of
 
 
 class EngagementType(StrEnum):
@@ -17,10 +17,8 @@ class EngagementType(StrEnum):
     UNRECORDED_MEETING = "unrecorded_meeting"
 
 
-class EngagementOptions(BaseModel):
+class EngagementOptions(Options):
     """``source.options`` of a job that reads engagements. Filters that Chorus itself applies."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     engagement_types: tuple[EngagementType, ...] = Field(
         (EngagementType.MEETING,),

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cshub.core.errors import ProtocolFault
-from cshub.core.records import Page, Presence, SourceRecord
+from cshub.core.ports import Reading
+from cshub.core.records import Page, Presence, RecordKey, SourceRecord
 from cshub.core.window import Window
 from cshub.systems.chorus.catalog import EngagementOptions
 from cshub.systems.chorus.client import ChorusClient, EngagementQuery
@@ -18,9 +19,16 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ChorusEngagements:
-    """Implements :class:`cshub.core.ports.Source`. A body is the row exactly as Chorus sent it."""
+    """Implements :class:`cshub.core.ports.Source`. A body is the row exactly as Chorus sent it, whatever ``fields``.
 
-    def __init__(self, client: ChorusClient, options: EngagementOptions | None = None) -> None:
+    Read as by change: a meeting that is not listed may be private or hidden now, so its absence means nothing.
+    """
+
+    reading = Reading.BY_CHANGE
+
+    def __init__(
+        self, client: ChorusClient, options: EngagementOptions | None = None, fields: Sequence[str] = ()
+    ) -> None:
         self._client = client
         self._options = options or EngagementOptions()
 
@@ -53,9 +61,9 @@ class ChorusEngagements:
                 if fresh:
                     yield Page([_record(row) for row in fresh])
 
-    def read_keys(self, keys: Sequence[str]) -> Iterator[Page]:
+    def read_keys(self, keys: Sequence[RecordKey]) -> Iterator[Page]:
         """These engagements, 50 a call. One that does not come back is absent: deleted, private or hidden, unproven."""
-        wanted = list(dict.fromkeys(keys))
+        wanted = list(dict.fromkeys(key.key for key in keys))
         for at in range(0, len(wanted), _IDS_A_CALL):
             batch = wanted[at : at + _IDS_A_CALL]
             rows = self._client.engagements_by_id(batch, with_trackers=self._options.with_trackers)
@@ -96,4 +104,4 @@ def _belongs(row: Mapping[str, Any], window: Window) -> bool:
 
 
 def _record(row: Mapping[str, Any]) -> SourceRecord:
-    return SourceRecord(key_of(row), row, None)
+    return SourceRecord(key_of(row), row, None, dated_at=moment_of(row))

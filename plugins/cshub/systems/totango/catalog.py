@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
-from cshub.core.objects import FieldSpec, Kind, Role, spec_of
+from cshub.core.objects import FieldSpec, Kind, Options, Role, spec_of
+from cshub.systems.totango.account_options import AccountMatch
 
 CONTENT_LIMIT = 12_000  # characters (totango.md §3, touchpoint API page)
 SUBJECT_LIMIT = 255  # no limit is published; that of the subject in Salesforce (totango.md §3)
-
-
-class AccountKey(StrEnum):
-    ACCOUNT_ID = "account_id"
-    FOREIGN_KEY = "foreign_key"
 
 
 class ContentFormat(StrEnum):
@@ -22,28 +18,13 @@ class ContentFormat(StrEnum):
     HTML = "html"
 
 
-class AccountMatch(BaseModel):
-    """How the account of a record is found."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    by: AccountKey = Field(
-        AccountKey.ACCOUNT_ID,
-        description="account_id: by Totango's own account id; foreign_key: by an attribute of the account",
-    )
-    attribute: str | None = Field(None, description="API name of the foreign-key attribute, for example sfid")
-
-    @model_validator(mode="after")
-    def _foreign_key_has_a_name(self) -> AccountMatch:
-        if (self.by is AccountKey.FOREIGN_KEY) != bool(self.attribute):
-            raise ValueError("give attribute together with by: foreign_key, and only then")
-        return self
+class Participants(StrEnum):
+    CREATE_ONLY = "create_only"
+    KEEP_IN_STEP = "keep_in_step"
 
 
-class TouchpointOptions(BaseModel):
+class TouchpointOptions(Options):
     """``target.options`` of a job that writes touchpoints. Flow, type and reasons by the names shown in Totango."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     account_match: AccountMatch = Field(default_factory=lambda: AccountMatch(), description="how accounts are found")
     flow: str | None = Field(None, description="flow of new touchpoints; none = the tenant's default flow")
@@ -51,6 +32,13 @@ class TouchpointOptions(BaseModel):
     reasons: tuple[str, ...] = Field((), description="reasons of new touchpoints; a tenant may allow only one")
     disable_sync: bool = Field(True, description="keep these touchpoints out of Totango's own outbound jobs")
     content_format: ContentFormat = Field(ContentFormat.TEXT, description="plain text, or HTML that Totango keeps")
+    participants: Participants = Field(
+        Participants.KEEP_IN_STEP,
+        description="create_only: written with a new touchpoint, left alone afterwards; keep_in_step: updated too",
+    )
+
+    def create_only(self) -> frozenset[str]:
+        return frozenset({"participants"}) if self.participants is Participants.CREATE_ONLY else frozenset()
 
 
 TOUCHPOINT = spec_of(
@@ -122,6 +110,27 @@ TOUCHPOINT = spec_of(
             personal=True,
             example=["dana@vendor.example", "lee@acme.example"],
             help="e-mails of both sides; those Totango does not know are left out and counted",
+        ),
+        FieldSpec(
+            "last_update_date",
+            Kind.DATETIME,
+            "Last Update Date",
+            role=Role.MODIFIED_AT,
+            createable=False,
+            updateable=False,
+            example="2026-11-20T11:30:00.000Z",
+            help="when the source record was last changed; decides who wins, Totango sets its own",
+        ),
+        FieldSpec(
+            "last_updater",
+            Kind.EMAIL,
+            "Last Updater",
+            role=Role.MODIFIED_BY,
+            createable=False,
+            updateable=False,
+            personal=True,
+            example="dana@vendor.example",
+            help="who changed the source record last; kept in the audit, Totango sets its own",
         ),
     ],
     options=TouchpointOptions,

@@ -11,7 +11,7 @@ from typing import Any
 
 from cshub.core.errors import RequestRefused
 from cshub.core.ids import is_salesforce_id, to_18
-from cshub.systems.totango.catalog import AccountKey, AccountMatch
+from cshub.systems.totango.account_options import AccountKey, AccountMatch
 from cshub.systems.totango.client import TotangoClient
 from cshub.systems.totango.record_search import (
     any_of,
@@ -91,7 +91,8 @@ class PeopleFinder:
     def find(self, wanted: Mapping[str, AbstractSet[str]]) -> dict[tuple[str, str], str]:
         """For each account id a set of e-mails → {(account id, e-mail as given): user id}. Case does not count.
 
-        Team members come first; everybody else must be a contact of that very account.
+        Team members come first; everybody else must be a contact of that very account. The account "" has only team
+        members.
         """
         found: dict[tuple[str, str], str] = {}
         outside: dict[str, set[tuple[str, str]]] = defaultdict(set)
@@ -100,7 +101,7 @@ class PeopleFinder:
                 member = self._team.get(email.strip().lower())
                 if member is not None:
                     found[account_id, email] = member
-                elif email.strip():
+                elif email.strip() and account_id:
                     outside[email.strip()].add((account_id, email))
         contacts = self._contacts(outside)
         for spellings in outside.values():

@@ -1,68 +1,54 @@
-"""Totango touchpoints as a target of changes."""
+"""Touchpoints of Totango as a target of changes."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from cshub.core.errors import NotFound, ProtocolFault
-from cshub.core.records import TargetKey, TargetRecord
+from cshub.core.errors import NotFound
+from cshub.core.ports import Verdict, Write
+from cshub.core.records import Operation, RecordKey, TargetRecord
 from cshub.core.text import html_to_text, length, truncate, wrap_html
-from cshub.core.values import iso_ms, parse_moment
+from cshub.core.values import parse_moment
 from cshub.core.window import Window
+from cshub.systems.singly import write_singly
 from cshub.systems.totango.catalog import CONTENT_LIMIT, ContentFormat, TouchpointOptions
 from cshub.systems.totango.choices import Choices
 from cshub.systems.totango.client import TotangoClient
-from cshub.systems.totango.models import (
-    EventType,
-    Touchpoint,
-    TouchpointFields,
-    from_ms,
-    read_touchpoint,
-    to_ms,
-)
+from cshub.systems.totango.models import EventType, Touchpoint, TouchpointFields, read_touchpoint, to_ms
 from cshub.systems.totango.people import AccountFinder, PeopleFinder
+from cshub.systems.totango.port import TotangoPort
 from cshub.systems.totango.recognition import hint_of, recognised
+from cshub.systems.totango.touchpoint_reader import TouchpointReader, extra_of, target_record, values_of
 
-_FAR_FUTURE_MS = 4_102_444_800_000  # 2100-01-01
-_TIMELINE_CAP = 1000  # a timeline whose length is a multiple of this may have been cut off
 _CUT_MARKER = " … [cut]"
+_KEPT = ("subject", "content", "participants")  # whether an update that leaves them out clears them is not known
 
 
-class TotangoTouchpoints:
+class TotangoTouchpoints(TotangoPort):
     """Implements :class:`cshub.core.ports.Target`. A key is the note id as text.
 
     ``extra`` of a record: ``event_id``, and flow, type and reasons as they are (``activity_type_id``, ``meeting_type``,
-    ``touchpoint_tags`` joined by commas), which an update sends along unchanged. ``warnings`` counts what was left out.
+    ``touchpoint_tags`` joined by commas), which an update sends along unchanged. All attributes are read, whatever
+    ``attributes``: they come in the same answer.
     """
 
-    def __init__(self, client: TotangoClient, options: TouchpointOptions | None = None) -> None:
-        self._client = client
+    batch_size = 1
+    reads_cheaply = False
+
+    def __init__(
+        self, client: TotangoClient, options: TouchpointOptions | None = None, attributes: Sequence[str] = ()
+    ) -> None:
+        super().__init__(client)
         self._options = options or TouchpointOptions()
-        self.warnings: Counter[str] = Counter()
         self._accounts = AccountFinder(client, self._options.account_match, self.warnings)
         self._people = PeopleFinder(client)
         self._choices = Choices(client, self._options)
-
-    @property
-    def calls(self) -> int:
-        return self._client.calls
-
-    def forecast(self, calls: int) -> float:
-        return self._client.http.forecast(calls)
-
-    def identity(self) -> str:
-        """``SP-<service id>`` when the connection names it, else the e-mail domain of most team members."""
-        if self._client.service_id:
-            return f"SP-{self._client.service_id}"
-        domains = Counter(member.email.rpartition("@")[2].lower() for member in self._client.internal_users())
-        if not domains:
-            raise ProtocolFault("Totango lists no team members. Give the service id in the connection.")
-        return min(domains, key=lambda domain: (-domains[domain], domain))
+        self._reader = TouchpointReader(client, self._accounts.exists)
 
     def check_options(self) -> None:
         """Raises :class:`SpecError` for a flow, type or reason that the tenant does not have."""
@@ -80,109 +66,104 @@ class TotangoTouchpoints:
         """Touchpoints dated in the window, from the events search, which lags some seconds behind writes."""
         for events in self._client.events(EventType.NOTE, to_ms(window.start), to_ms(window.end)):
             notes = [note for event in events if (note := read_touchpoint(event)) is not None]
-            yield [_record(note) for note in notes]
+            yield [target_record(note) for note in notes]
 
-    def read_keys(self, keys: Sequence[TargetKey]) -> Mapping[str, TargetRecord | None]:
-        """These touchpoints, by one timeline per account.
+    def read_keys(self, keys: Sequence[RecordKey]) -> Mapping[str, TargetRecord | None]:
+        """See :meth:`TouchpointReader.by_key`: a key about which nothing is proven is left out."""
+        notes = self._reader.by_key(keys)
+        return {key: None if note is None else target_record(note) for key, note in notes.items()}
 
-        None is given only for what is proven gone: missing in a timeline that is not cut off, missing in the search
-        too, of an account that exists. A key about which nothing is proven is left out of the answer. Beyond the end
-        of a timeline that is cut off, the search is believed for what it shows.
+    def read_external(self, external_ids: AbstractSet[str]) -> Mapping[str, TargetRecord]:
+        """Nothing: Totango cannot look touchpoints up by an external id (totango.md §0, row 10)."""
+        return {}
+
+    def hint(self, write: Write) -> Mapping[str, Any]:
+        return hint_of(write.account_id, self._fields(write.values))
+
+    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[TargetRecord]]:
+        """Touchpoints of the hint's account with its date, author, subject and content, oldest first.
+
+        One timeline per account. Survives what the service does to a text: tags stripped, a line end added, the author
+        in lower case. After these come touchpoints that somebody edited since: same author, and still the same date or
+        content.
         """
-        by_account: dict[str, list[TargetKey]] = defaultdict(list)
-        for key in keys:
-            by_account[key.account_id].append(key)
-        found: dict[str, TargetRecord | None] = {}
-        for account_id, wanted in by_account.items():
-            found.update(self._read_account(account_id, [key.key for key in wanted]))
-        return found
+        by_account: dict[str, list[int]] = defaultdict(list)
+        for at, hint in enumerate(hints):
+            by_account[hint["account_id"]].append(at)
+        found: dict[int, list[TargetRecord]] = {}
+        for account_id, places in by_account.items():
+            timeline, is_whole = self._reader.timeline(account_id)
+            for at in places:
+                notes, moment = timeline, hints[at]["timestamp_ms"]
+                if not is_whole and moment is not None:
+                    notes = [*timeline, *self._reader.around(account_id, moment)]
+                found[at] = [target_record(note) for note in recognised(notes, hints[at])]
+        return [found[at] for at in range(len(hints))]
 
-    def hint(self, account_id: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        return hint_of(account_id, self._fields(values))
+    def write(self, writes: Sequence[Write]) -> Sequence[Verdict]:
+        """See :func:`write_singly`."""
+        calls = {Operation.CREATE: self._create, Operation.UPDATE: self._update, Operation.DELETE: self._delete}
+        return write_singly(writes, calls)
 
-    def find(self, hint: Mapping[str, Any]) -> Sequence[TargetRecord]:
-        """Touchpoints of the account with this date, author, subject and content, from its timeline, oldest first.
-
-        Survives what the service does to a text: tags stripped, a line end added, the author in lower case. After
-        these come touchpoints that somebody edited since: same author, and still the same date or content.
-        """
-        notes, is_whole = self._timeline(hint["account_id"])
-        if not is_whole and hint["timestamp_ms"] is not None:
-            notes = [*notes, *self._search(hint["account_id"], hint["timestamp_ms"])]
-        return [_record(note) for note in recognised(notes, hint)]
-
-    def create(self, account_id: str, values: Mapping[str, Any], *, external_id: str) -> TargetKey:
+    def _create(self, write: Write) -> RecordKey:
         """Make a touchpoint with the options' flow, type and reasons. Totango stores no external id."""
         chosen = self._choices.chosen
         fields = replace(
-            self._fields(values),
+            self._fields(write.values),
             activity_type_id=chosen.activity_type_id,
             touchpoint_type=chosen.touchpoint_type,
             touchpoint_tags=chosen.touchpoint_tags,
         )
-        return TargetKey(str(self._client.create_touchpoint(account_id, fields)), account_id)
+        return RecordKey(str(self._client.create_touchpoint(write.account_id, fields)), write.account_id)
 
-    def update(self, key: TargetKey, values: Mapping[str, Any]) -> None:
-        """Set the touchpoint to ``values``; flow, type and reasons stay as ``key.extra`` tells them."""
+    def _update(self, write: Write) -> RecordKey:
+        """Set the touchpoint to the values; flow, type and reasons stay as the key's ``extra`` tells them.
+
+        Subject, content and participants that are not written are read first and sent as they are.
+        """
+        key = _key_of(write)
+        values = {name: value for name, value in write.values.items() if name not in self._options.create_only()}
+        fields, extra = self._fields(values), key.extra
+        if not extra.get("event_id") or any(name not in values for name in _KEPT):
+            note = self._current(key)
+            fields, extra = replace(fields, **_left_as_is(note, values)), extra_of(note)
+        fields = replace(fields, **self._choices.kept(extra))
+        try:
+            self._client.update_touchpoint(int(key.key), extra["event_id"], key.account_id, fields)
+        except NotFound:
+            current = self._current(key).event_id
+            if current == extra["event_id"]:
+                raise
+            self._client.update_touchpoint(int(key.key), current, key.account_id, fields)
+        return key
+
+    def _delete(self, write: Write) -> RecordKey:
+        """Remove the touchpoint. One already gone is no error; a wrong event id is looked up, not believed."""
+        key = _key_of(write)
         event_id = key.extra.get("event_id") or self._event_id(key)
         if event_id is None:
+            return key
+        try:
+            self._client.delete_touchpoint(int(key.key), event_id)
+        except NotFound:
+            current = self._event_id(key)
+            if current is not None:
+                self._client.delete_touchpoint(int(key.key), current)
+        return key
+
+    def _current(self, key: RecordKey) -> Touchpoint:
+        note = self._reader.one(key)
+        if note is None:
             raise NotFound(
                 f"Totango has no touchpoint {key.key} in account {key.account_id} any more: it was deleted there. "
                 "The next run records that.",
                 status=404,
             )
-        fields = replace(self._fields(values), **self._choices.kept(key.extra))
-        note_id = int(key.key)
-        try:
-            self._client.update_touchpoint(note_id, event_id, key.account_id, fields)
-        except NotFound:
-            current = self._event_id(key)
-            if current is None or current == event_id:
-                raise
-            self._client.update_touchpoint(note_id, current, key.account_id, fields)
+        return note
 
-    def delete(self, key: TargetKey) -> None:
-        """Remove the touchpoint. One already gone is no error; a wrong event id is looked up, not believed."""
-        event_id = key.extra.get("event_id") or self._event_id(key)
-        if event_id is None:
-            return
-        note_id = int(key.key)
-        try:
-            self._client.delete_touchpoint(note_id, event_id)
-        except NotFound:
-            current = self._event_id(key)
-            if current is not None:
-                self._client.delete_touchpoint(note_id, current)
-
-    def _read_account(self, account_id: str, wanted: Sequence[str]) -> dict[str, TargetRecord | None]:
-        timeline, is_whole = self._timeline(account_id)
-        notes = {str(note.note_id): note for note in timeline}
-        found: dict[str, TargetRecord | None] = {key: _record(notes[key]) for key in wanted if key in notes}
-        missing = [key for key in wanted if key not in notes]
-        if not missing or not self._accounts.exists(account_id):
-            return found
-        searched = {str(note.note_id): note for note in self._search(account_id)}
-        for key in missing:
-            if is_whole and key not in searched:
-                found[key] = None
-            elif not is_whole and key in searched:
-                found[key] = _record(searched[key])
-        return found
-
-    def _timeline(self, account_id: str) -> tuple[list[Touchpoint], bool]:
-        """Touchpoints of an account, and whether its timeline is surely not cut off."""
-        events = self._client.account_events(account_id)
-        notes = [note for event in events if (note := read_touchpoint(event)) is not None]
-        return notes, not events or len(events) % _TIMELINE_CAP != 0
-
-    def _search(self, account_id: str, around_ms: int | None = None) -> list[Touchpoint]:
-        start, end = (0, _FAR_FUTURE_MS) if around_ms is None else (around_ms - 60_000, around_ms + 60_000)
-        events = self._client.events(EventType.NOTE, start, end, account_id=account_id)
-        return [note for batch in events for event in batch if (note := read_touchpoint(event)) is not None]
-
-    def _event_id(self, key: TargetKey) -> str | None:
-        notes = self._client.account_touchpoints(key.account_id)
-        return next((note.event_id for note in notes if note.note_id == int(key.key)), None)
+    def _event_id(self, key: RecordKey) -> str | None:
+        note = self._reader.one(key)
+        return None if note is None else note.event_id
 
     def _fields(self, values: Mapping[str, Any]) -> TouchpointFields:
         """What is sent for the mapped attributes that are there; null clears texts and participants."""
@@ -212,30 +193,13 @@ class TotangoTouchpoints:
         return wrap_html(truncate(text, len(_CUT_MARKER) + fitting - 1, _CUT_MARKER)[0])
 
 
-def _record(note: Touchpoint) -> TargetRecord:
-    """The note in attribute names of the mapping. What its event does not carry is left out, not taken for empty."""
-    values: dict[str, Any] = {
-        "account_id": note.account_id,
-        "content": note.text if note.has_formatting else note.text.removesuffix("\n"),  # added by the service
-        "touchpoint_date": iso_ms(from_ms(note.timestamp_ms)),
-        "created_by": note.author,
-    }
-    if note.subject is not None:
-        values["subject"] = note.subject
-    if note.participants is not None:
-        values["participants"] = list(note.participants)
-    return TargetRecord(
-        key=str(note.note_id),
-        account_id=note.account_id,
-        values=values,
-        extra={
-            "event_id": note.event_id,
-            "activity_type_id": note.activity_type_id or "",
-            "meeting_type": note.touchpoint_type or "",
-            "touchpoint_tags": ",".join(note.tags or ()),
-        },
-        external_id=note.external_id,
-        created_at=None if note.creation_ms is None else from_ms(note.creation_ms),
-        modified_at=from_ms(note.modified_ms),
-        modified_by=note.last_editor,
-    )
+def _key_of(write: Write) -> RecordKey:
+    assert write.key is not None
+    return write.key
+
+
+def _left_as_is(note: Touchpoint, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of the note that ``values`` do not speak of, to be sent along so that nothing is cleared."""
+    held = values_of(note)
+    fields = {name: held[name] for name in _KEPT if name in held and name not in values}
+    return fields if values.get("touchpoint_date") else {**fields, "create_date_ms": note.timestamp_ms}

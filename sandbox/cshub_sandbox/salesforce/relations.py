@@ -1,0 +1,163 @@
+"""Participants of activities: relation rows, their counts, and the copies that invited users get (§2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from cshub_sandbox.salesforce.errors import SalesforceError
+from cshub_sandbox.salesforce.objects import ObjectType
+from cshub_sandbox.salesforce.org import Org
+from cshub_sandbox.salesforce.rows import Row
+
+MOST_CONTACTS = 50  # docs/vendors/salesforce.md §2.3
+PARENT = "_Parent"  # a child event's own note of the event it was copied from
+CONTACT, LEAD, USER = "003", "00Q", "005"
+_NOT_COPIED = frozenset({"Id", "OwnerId", "WhoCount", "WhatCount", "EventWhoIds", "IsChild", "IsGroupEvent"})
+_COPIED_ON_EDIT = frozenset(
+    {
+        "Subject",
+        "Description",
+        "Location",
+        "IsAllDayEvent",
+        "ActivityDate",
+        "ActivityDateTime",
+        "StartDateTime",
+        "EndDateTime",
+        "EndDate",
+        "DurationInMinutes",
+        "WhoId",
+        "WhatId",
+        "AccountId",
+    }
+)
+
+
+class Relations:
+    """Keeps relation rows and child events in step with their activities."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+
+    def who_ids(self, kind: ObjectType, before: Mapping[str, Any], sent: Mapping[str, Any]) -> list[str]:
+        """All contacts, or the one lead, of an activity after a write; the primary one first.
+
+        Raises ``SalesforceError`` for too many contacts, or a lead beside others.
+        """
+        field = f"{kind.name}WhoIds"
+        former = list(before.get(field) or ([before["WhoId"]] if before.get("WhoId") else []))
+        if field in sent:
+            wanted = list(sent[field])
+            primary = sent.get("WhoId")
+            ids = [primary, *wanted] if primary else wanted
+        elif "WhoId" in sent:
+            ids = [sent["WhoId"], *former[1:]] if sent["WhoId"] else []
+        else:
+            ids = former
+        ids = list(dict.fromkeys(ids))
+        leads = [who for who in ids if who.startswith(LEAD)]
+        if len(ids) > MOST_CONTACTS or (leads and len(ids) > 1):
+            raise SalesforceError(
+                "FIELD_INTEGRITY_EXCEPTION",
+                f"An activity can be related to {MOST_CONTACTS} contacts or one lead",
+                fields=[field],
+            )
+        return ids
+
+    def write(self, kind: ObjectType, row: Row, *, user_id: str, now: datetime) -> None:
+        """Makes the relation rows those of the activity as it is now. Only in an org with Shared Activities."""
+        wanted = dict.fromkeys(row.get(f"{kind.name}WhoIds") or (), False)
+        if row.get("WhatId"):
+            wanted[row["WhatId"]] = True
+        present = {
+            relation["RelationId"]: relation
+            for relation in self.of(kind.name, row["Id"])
+            if not relation.get("IsInvitee")
+        }
+        table = f"{kind.name}Relation"
+        for related, relation in present.items():
+            if related not in wanted:
+                self._org.records.remove(table, relation["Id"])
+        for related, is_what in wanted.items():
+            if related not in present:
+                self.add(kind.name, row["Id"], related, user_id=user_id, now=now, IsParent=True, IsWhat=is_what)
+
+    def add(self, activity: str, activity_id: str, related: str, *, user_id: str, now: datetime, **flags: Any) -> Row:
+        """A new relation row."""
+        org, table = self._org, f"{activity}Relation"
+        relation = {
+            "Id": org.new_id(table),
+            f"{activity}Id": activity_id,
+            "RelationId": related,
+            "AccountId": self._account_of(related),
+            "IsDeleted": False,
+            "Status": "New",
+            **flags,
+        }
+        stamped = org.stamp(relation, user_id, now)
+        org.records.put(table, stamped)
+        return stamped
+
+    def of(self, activity: str, activity_id: str, *, deleted: bool = False) -> Iterator[Row]:
+        """Relation rows of an activity."""
+        table = self._org.store.table(f"{activity}Relation")
+        for record_id in table.find(f"{activity}Id", activity_id):
+            row = table.get(record_id)
+            if row is not None and bool(row.get("IsDeleted")) is deleted:
+                yield row
+
+    def copy_for(self, event: Row, invitee: str, *, user_id: str, now: datetime) -> Row:
+        """The copy that an invited user gets; the event itself becomes a group event."""
+        org, kind = self._org, self._org.schema.object("Event")
+        own = {field.name for field in kind.fields.values() if field.unique} | _NOT_COPIED
+        copied = {name: value for name, value in event.items() if name not in own}
+        for name in ("CreatedDate", "CreatedById"):
+            copied.pop(name, None)
+        child = org.stamp(
+            {
+                **copied,
+                "Id": org.new_id("Event"),
+                "OwnerId": invitee,
+                "IsChild": True,
+                "IsGroupEvent": True,
+                "GroupEventType": "1",
+                PARENT: event["Id"],
+            },
+            user_id,
+            now,
+        )
+        org.records.put("Event", child)
+        if not event.get("IsGroupEvent"):
+            org.records.put("Event", {**event, "IsGroupEvent": True, "GroupEventType": "1", "SystemModstamp": now})
+        return child
+
+    def children(self, event_id: str) -> Iterator[Row]:
+        """Copies of an event that are not deleted."""
+        table = self._org.store.table("Event")
+        for record_id in table.find(PARENT, event_id):
+            row = table.get(record_id)
+            if row is not None and not row.get("IsDeleted"):
+                yield row
+
+    def carry_over(self, event: Row, *, user_id: str, now: datetime) -> None:
+        """Copies of an event follow what was edited in it."""
+        if not event.get("IsGroupEvent") or event.get("IsChild"):
+            return
+        shared = {name: event.get(name) for name in _COPIED_ON_EDIT}
+        for child in list(self.children(event["Id"])):
+            self._org.records.put("Event", self._org.stamp({**child, **shared}, user_id, now))
+
+    def _account_of(self, related: str) -> str | None:
+        if related.startswith("001"):
+            return related
+        if not related.startswith(CONTACT):
+            return None
+        contact = self._org.store.table("Contact").get(related) or {}
+        found: str | None = contact.get("AccountId")
+        return found
+
+
+def primary(ids: Sequence[str]) -> str | None:
+    """The first participant; None when there is none."""
+    return ids[0] if ids else None

@@ -1,21 +1,18 @@
-"""Two small objects, a job between them, and short ways to make the values that the core works on."""
+"""Two small objects, a job between them, and short ways to make source records and mappings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import settings
+from pydantic import Field
 
 from cshub.core.jobfile import bind, parse_job, parse_template
-from cshub.core.jobs import BoundJob, TargetEdit
+from cshub.core.jobs import BoundJob
 from cshub.core.mapping import CompiledMapping, compile_mapping
 from cshub.core.objects import FieldSpec, Kind, ObjectSpec, Options, Role, spec_of
-from cshub.core.planning import Desired, PlanRules
-from cshub.core.records import Link, LinkSide, LinkState, Origin, Pair, SourceRecord, TargetRecord
-from cshub.core.values import fingerprints
+from cshub.core.records import Origin, SourceRecord
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=40)
@@ -23,7 +20,7 @@ STEADY = settings(derandomize=True, deadline=None, max_examples=150)
 
 
 class MeetingOptions(Options):
-    kinds: list[str] = []
+    kinds: list[str] = Field(default_factory=list)
 
 
 class NoteOptions(Options):
@@ -148,58 +145,3 @@ def meeting(key: str = "m1", **changes: Any) -> SourceRecord:
 
 def from_window(*records: SourceRecord) -> list[tuple[SourceRecord, Origin]]:
     return [(record, Origin.WINDOW) for record in records]
-
-
-KINDS: Mapping[str, Kind] = {
-    "subject": Kind.TEXT,
-    "content": Kind.RICH_TEXT,
-    "held_at": Kind.DATETIME,
-    "author": Kind.EMAIL,
-    "people": Kind.IDS,
-}
-VALUES: Mapping[str, Any] = {
-    "subject": "Review",
-    "content": "Agreed.",
-    "held_at": "2026-11-19T16:00:00.000Z",
-    "author": "ada@seller.example",
-    "people": ["u1", "u2"],
-}
-
-
-def rules(
-    target_edit: TargetEdit = TargetEdit.KEEP, *, allow_new: bool = True, clearing: tuple[str, ...] = ()
-) -> PlanRules:
-    return PlanRules(
-        kinds=KINDS,
-        updateable=frozenset(KINDS) - {"author"},
-        clearing=frozenset(clearing),
-        content="content",
-        allow_new=allow_new,
-        target_edit=target_edit,
-        now=NOW,
-    )
-
-
-def desired(*, account_id: str | None = "A1", reference: str | None = "acme", **changes: Any) -> Desired:
-    values = {name: value for name, value in {**VALUES, **changes}.items() if value is not ...}
-    return Desired("m1", Origin.WINDOW, values, account_reference=reference, account_id=account_id, external_id="m1")
-
-
-def note(*, modified_at: datetime | None = None, created_at: datetime | None = None, **changes: Any) -> TargetRecord:
-    return TargetRecord(
-        "n1", "A1", {**VALUES, **changes}, {"event_id": "e1"}, "m1", created_at=created_at, modified_at=modified_at
-    )
-
-
-def link(*, read_back: bool = True, state: LinkState = LinkState.IN_STEP, **changes: Any) -> Link:
-    """A link whose two sides agreed on :data:`VALUES`, 40 days ago."""
-    base = fingerprints(VALUES, KINDS)
-    source = LinkSide("m1", mapped=base, state=state)
-    target = LinkSide("n1", "A1", {"event_id": "e1"}, marks=base if read_back else None)
-    sides = {"source": source, "target": target}
-    for name in list(changes):
-        side, _, fact = name.partition("_")
-        if side in sides and fact:
-            sides[side] = replace(sides[side], **{fact: changes.pop(name)})
-    facts: dict[str, Any] = {"number": 7, "version": 3, "created_at": LONG_AGO, "written_at": LONG_AGO, **changes}
-    return Link(Pair(1), **sides, **facts)

@@ -206,5 +206,5 @@ def test_personal_attributes_are_known_by_row_or_by_the_target() -> None:
 
 def test_the_modified_time_travels_along() -> None:
     moment = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    assert mapped(SourceRecord("m1", meeting().body, moment)).source_modified_at == "2026-11-20T12:00:00+00:00"
-    assert mapped(SourceRecord("m1", meeting().body, None)).source_modified_at is None
+    assert mapped(SourceRecord("m1", meeting().body, moment)).seen.modified_at == "2026-11-20T12:00:00.000Z"
+    assert mapped(SourceRecord("m1", meeting().body, None)).seen.modified_at is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from cshub.core.jobs import Guard, GuardLimit
 from cshub.core.plan import PLAN_COLUMNS, Excess, count_plan, excesses, plan_digest, plan_frame, plan_rows
 from cshub.core.planning import PlanRow, Rule
-from cshub.core.records import Action, Change, LinkState, Operation, Origin
+from cshub.core.records import Action, Change, LinkSide, LinkState, Operation, Origin
 
 from .core_cast import STEADY
 
@@ -23,6 +24,21 @@ JSON = st.recursive(
     max_leaves=5,
 )
 MARKS = st.dictionaries(TEXT, TEXT, max_size=3)
+MOMENTS = st.none() | st.datetimes(timezones=st.just(UTC)).map(
+    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+)
+SIDES = st.builds(
+    LinkSide,
+    key=st.none() | TEXT,
+    account_id=st.none() | TEXT,
+    extra=MARKS,
+    marks=st.none() | MARKS,
+    mapped=MARKS,
+    mapping_version=TEXT,
+    state=st.sampled_from(LinkState),
+    modified_at=MOMENTS,
+    edited_at=MOMENTS,
+)
 ROWS = st.lists(
     st.builds(
         PlanRow,
@@ -39,11 +55,10 @@ ROWS = st.lists(
         changes=st.lists(st.builds(Change, TEXT, JSON, JSON, st.sampled_from(["source", "target"])), max_size=2).map(
             tuple
         ),
-        source_base=MARKS,
-        target_base=st.none() | MARKS,
-        target_modified_at=st.none() | TEXT,
-        state=st.none() | st.sampled_from(LinkState),
-        modified_at=st.none() | TEXT,
+        source=st.none() | SIDES,
+        target=st.none() | SIDES,
+        external_id=TEXT,
+        dated_at=st.none() | TEXT,
         warnings=st.lists(TEXT, max_size=2).map(tuple),
     ),
     max_size=5,
@@ -87,10 +102,11 @@ CHANGES: list[dict[str, Any]] = [
     {"link_version": 4},
     {"values": {"subject": "b"}},
     {"changes": (Change("subject", None, "b"),)},
-    {"source_base": {"subject": "1"}},
-    {"target_base": {}},
-    {"target_modified_at": "2026-11-20T10:00:00.000Z"},
-    {"state": LinkState.EMPTY},
+    {"target_extra": {"event_id": "e1"}},
+    {"source": LinkSide("m1", mapped={"subject": "1"})},
+    {"target": LinkSide("n1", marks={})},
+    {"external_id": "m1"},
+    {"dated_at": "2026-11-20T10:00:00.000Z"},
     {"warnings": ("content_cut",)},
 ]
 

@@ -94,14 +94,19 @@ class Table:
                 _index(index, row.get(name), record_id)
         return sorted(index.get(_folded(value), ()))
 
-    def changed_since(self, since: datetime) -> list[str]:
-        """Ids of rows with ``SystemModstamp >= since``, ordered by SystemModstamp, then id."""
+    def changed_since(self, since: datetime) -> Iterator[str]:
+        """Ids of rows with ``SystemModstamp >= since``, ordered by SystemModstamp, then id.
+
+        To be consumed before the table is changed again.
+        """
         if not self._stamps_sorted or len(self._stamps) > 2 * len(self._rows):
             self._stamps = sorted({(stamp, id_) for stamp, id_ in self._stamps if self._is_current(stamp, id_)})
             self._stamps_sorted = True
-        start = bisect_left(self._stamps, (since, ""))
-        current = (id_ for stamp, id_ in self._stamps[start:] if self._is_current(stamp, id_))
-        return list(dict.fromkeys(current))
+        log = self._stamps
+        for place in range(bisect_left(log, (since, "")), len(log)):
+            stamp, record_id = log[place]
+            if self._is_current(stamp, record_id) and (place == 0 or log[place - 1] != log[place]):
+                yield record_id
 
     def _is_current(self, stamp: datetime, record_id: str) -> bool:
         row = self._rows.get(record_id)
@@ -174,7 +179,7 @@ def value_of(kind: ObjectType, field: FieldType, row: Row) -> Any:
 def json_value(value: Any) -> Any:
     """A stored value as the REST API writes it: ``2026-11-20T08:11:12.000+0000``, ``2026-11-20``."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+        return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + ".000+0000"
     if isinstance(value, date):
         return value.isoformat()
     return value

@@ -162,7 +162,6 @@ def test_sources_and_targets_are_opened_by_name() -> None:
     [
         (ObjectRef(system="gong", object="call"), "Known systems: chorus, totango"),
         (ObjectRef(system="chorus", object="call"), "It has: engagement"),
-        (TOUCHPOINT, "cannot be a source"),
     ],
 )
 def test_what_is_not_offered_is_refused_with_what_is(name: ObjectRef, text: str) -> None:

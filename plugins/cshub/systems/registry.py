@@ -76,6 +76,7 @@ SYSTEMS: Mapping[str, System] = {
         objects={
             "touchpoint": Offer(
                 spec="cshub.systems.totango.catalog:TOUCHPOINT",
+                source="cshub.systems.totango.touchpoint_source:TotangoTouchpointSource",
                 target="cshub.systems.totango.target:TotangoTouchpoints",
             )
         },

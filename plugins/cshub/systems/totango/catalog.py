@@ -1,4 +1,4 @@
-"""What Totango says of a touchpoint: its attributes as targets of a mapping, and the settings of writing it."""
+"""What Totango says of a touchpoint: its attributes, and the settings of reading and writing it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from cshub.core.objects import FieldSpec, Kind, Options, Role, spec_of
-from cshub.systems.totango.account_options import AccountMatch
+from cshub.systems.totango.account_options import AccountMatch, AccountReference
 
 CONTENT_LIMIT = 12_000  # characters (totango.md §3, touchpoint API page)
 SUBJECT_LIMIT = 255  # no limit is published; that of the subject in Salesforce (totango.md §3)
@@ -39,6 +39,32 @@ class TouchpointOptions(Options):
 
     def create_only(self) -> frozenset[str]:
         return frozenset({"participants"}) if self.participants is Participants.CREATE_ONLY else frozenset()
+
+
+class TouchpointSourceOptions(Options):
+    """``source.options`` of a job that reads touchpoints. Filters choose what is read; they never make it look deleted.
+
+    A record that is in step already is still followed when it no longer passes.
+    """
+
+    account_reference: AccountReference = Field(
+        default_factory=lambda: AccountReference(), description="what accounts are called in the other system"
+    )
+    flows: tuple[str, ...] = Field((), description="only touchpoints of these flows, by name; empty = all")
+    touchpoint_types: tuple[str, ...] = Field((), description="only touchpoints of these types, by name; empty = all")
+    reasons: tuple[str, ...] = Field((), description="only touchpoints with one of these reasons, by name; empty = all")
+    authors: tuple[str, ...] = Field((), description="only touchpoints by these people, by e-mail; empty = all")
+    accounts: tuple[str, ...] = Field((), description="only those of these accounts, by Totango's id; empty = all")
+    updated_within_days: int | None = Field(
+        None, ge=1, description="only touchpoints changed in so many days before the end of the window; none = all"
+    )
+
+
+def _shown(name: str, kind: Kind, title: str, help: str, example: object, *, personal: bool = False) -> FieldSpec:
+    """A field that is only read."""
+    return FieldSpec(
+        name, kind, title, createable=False, updateable=False, personal=personal, example=example, help=help
+    )
 
 
 TOUCHPOINT = spec_of(
@@ -132,8 +158,26 @@ TOUCHPOINT = spec_of(
             example="dana@vendor.example",
             help="who changed the source record last; kept in the audit, Totango sets its own",
         ),
+        _shown(
+            "participant_emails",
+            Kind.EMAILS,
+            "Participants' e-mails",
+            "people of both sides by e-mail in lower case; those whose e-mail is not known are left out and counted",
+            ["dana@vendor.example", "lee@acme.example"],
+            personal=True,
+        ),
+        _shown("note_id", Kind.ID, "Note Id", "Totango's own id", "900123"),
+        _shown("external_id", Kind.ID, "External Id", "id in lower case that an import left", "00u5g000001abc"),
+        _shown("flow", Kind.TEXT, "Flow", "name of the flow", "Adoption"),
+        _shown("flow_id", Kind.ID, "Flow Id", "id of the flow", "adoption"),
+        _shown("touchpoint_type", Kind.TEXT, "Type", "name of the touchpoint type", "Web meeting"),
+        _shown("touchpoint_type_id", Kind.ID, "Type Id", "id of the touchpoint type", "6f1d2c34-0000-4000-8000-01"),
+        _shown("reasons", Kind.ANY, "Reasons", "list of names", ["Renewal"]),
+        _shown("reason_ids", Kind.IDS, "Reason Ids", "list of ids", ["6f1d2c34-0000-4000-8000-02"]),
+        _shown("origin", Kind.TEXT, "Origin", "where the touchpoint came from, in Totango's words; may be null", "api"),
     ],
     options=TouchpointOptions,
+    source_options=TouchpointSourceOptions,
     needs_one_of=("subject", "content"),
     notes={"external_id": "Totango's API stores no external id: the hub's ledger links the records."},
 )

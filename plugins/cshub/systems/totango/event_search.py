@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Protocol
 
 from cshub.core.errors import ProtocolFault, RequestRefused, ShortRead
@@ -22,6 +22,7 @@ _PAGE = 1000
 _FILL = 700  # events aimed at per slice, so that a slice seldom comes back full
 _LARGEST_CUT = 64
 _TRIES = 3
+_SAMPLED_SLICES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,10 @@ class EventSearch:
     def read(
         self, kind: EventType, start_ms: int, end_ms: int, *, account_id: str | None = None
     ) -> Iterator[list[Event]]:
-        """Every event of ``[start_ms, end_ms)``, each once, in any order. Complete or :class:`ShortRead`."""
+        """Every event of ``[start_ms, end_ms)``, each once, in slices of time: later ones first, any order within.
+
+        Complete or :class:`ShortRead`.
+        """
         seen: set[str] = set()
         question = _Question(kind, account_id, start_ms, end_ms)
         if self._has_upper_bound:
@@ -87,6 +91,30 @@ class EventSearch:
                 self._has_upper_bound = False
         unbounded = replace(question, bounded=False)
         yield from _fresh(self._by_offset(unbounded), unbounded, seen)
+
+    def newest(
+        self, kind: EventType, start_ms: int, end_ms: int, *, limit: int, keep: Callable[[Event], bool]
+    ) -> list[Event]:
+        """Up to ``limit`` events of ``[start_ms, end_ms)`` that pass, newest first.
+
+        From one page where that holds enough of them, so that a service which lists the newest first needs one call;
+        else from the latest few slices. Fewer than there are may come.
+        """
+        question = _Question(kind, None, start_ms, end_ms, bounded=self._has_upper_bound)
+        try:
+            page = self._first_page(question)
+        except _NoUpperBound:
+            self._has_upper_bound = False
+            page = self._first_page(replace(question, bounded=False))
+        found = [event for event in page.events if start_ms <= event.timestamp_ms < end_ms and keep(event)]
+        if len(found) < limit and page.received >= _PAGE:
+            found = []
+            for events in islice(self.read(kind, start_ms, end_ms), _SAMPLED_SLICES):
+                found += filter(keep, events)
+                if len(found) >= limit:
+                    break
+        distinct = {event.id: event for event in found}.values()
+        return sorted(distinct, key=lambda event: (event.timestamp_ms, event.id), reverse=True)[:limit]
 
     def _slices(self, whole: _Question) -> Iterator[Sequence[Event]]:
         waiting = [whole]
@@ -171,8 +199,10 @@ def _cut(question: _Question, page: EventsPage) -> list[_Question]:
         moment = commonest[0][0]
         edges = sorted({low, moment, moment + 1, high})
     else:
-        parts = min(max(2, math.ceil((page.total or 0) / _FILL)), _LARGEST_CUT, high - low)
-        edges = [low + (high - low) * part // parts for part in range(parts + 1)]
+        last = max(event.timestamp_ms for event in page.events) + 1
+        top = last if low < last < high - (last - low) else high  # perhaps nothing lies between the last one and high
+        parts = min(max(2, math.ceil((page.total or 0) / _FILL)), _LARGEST_CUT, top - low)
+        edges = sorted({*(low + (top - low) * part // parts for part in range(parts + 1)), high})
     return [replace(question, low_ms=start, high_ms=end) for start, end in pairwise(edges)]
 
 

@@ -64,7 +64,7 @@ class Touchpoint:
     last_edit_ms: int | None = None
     last_editor: str | None = None
     external_id: str | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    origin: str | None = None
 
     @property
     def modified_ms(self) -> int:
@@ -219,7 +219,7 @@ def read_touchpoint(event: Event) -> Touchpoint | None:
         last_edit_ms=_latest(properties.get("last_edit_time"), properties.get("update_time")),
         last_editor=_text(properties.get("last_edit_user")),
         external_id=_lower(properties.get("external_id")),
-        raw=event.raw,
+        origin=_text(properties.get("origin")),
     )
 
 

@@ -52,7 +52,7 @@ class AccountFinder:
     def _by_account_id(self, references: AbstractSet[str]) -> dict[str, str]:
         candidates = {reference: _account_forms(reference) for reference in references}
         known: set[str] = set()
-        for batch in _batches({form for forms in candidates.values() for form in forms}):
+        for batch in batches({form for forms in candidates.values() for form in forms}):
             known |= {hit.id for hits in self._client.search_accounts([identifier_in(batch)]) for hit in hits}
         found: dict[str, str] = {}
         for reference, forms in candidates.items():
@@ -65,7 +65,7 @@ class AccountFinder:
         keys = {reference: _foreign_key(reference) for reference in references}
         spellings = {spelling for key in keys.values() for spelling in (key, key.lower())}
         accounts: dict[str, set[str]] = defaultdict(set)
-        for batch in _batches(spellings):
+        for batch in batches(spellings):
             pages = self._client.search_accounts([attribute_in(attribute, batch)], fields=[attribute_field(attribute)])
             for hits in pages:
                 for hit in hits:
@@ -125,10 +125,10 @@ class PeopleFinder:
         """
         spellings = {spelling for email in emails for spelling in (email, email.lower())}
         contacts: dict[tuple[str, str], str] = {}
-        for batch in _batches(spellings):
+        for batch in batches(spellings):
             contacts.update(self._found(any_of(attribute_in("Email", batch), identifier_in(batch))))
         known = {name for _, name in contacts}
-        for batch in _batches({email.lower() for email in emails} - known, _CONTAINED):
+        for batch in batches({email.lower() for email in emails} - known, _CONTAINED):
             try:
                 contacts.update(self._found(any_of(*(attribute_contains("Email", email) for email in batch))))
             except RequestRefused as error:
@@ -162,7 +162,8 @@ def _foreign_key(reference: str) -> str:
     return to_18(text) if is_salesforce_id(text) else text
 
 
-def _batches(values: AbstractSet[str], size: int = _BATCH) -> Iterator[Sequence[str]]:
+def batches(values: AbstractSet[str], size: int = _BATCH) -> Iterator[Sequence[str]]:
+    """``values`` in order, as many at a time as one search term takes."""
     ordered = sorted(values)
     for at in range(0, len(ordered), size):
         yield ordered[at : at + size]

@@ -17,7 +17,7 @@ from cshub.core.values import parse_moment
 from cshub.core.window import Window
 from cshub.systems.singly import write_singly
 from cshub.systems.totango.catalog import CONTENT_LIMIT, ContentFormat, TouchpointOptions
-from cshub.systems.totango.choices import Choices
+from cshub.systems.totango.choices import Catalogues, Choices
 from cshub.systems.totango.client import TotangoClient
 from cshub.systems.totango.models import EventType, Touchpoint, TouchpointFields, read_touchpoint, to_ms
 from cshub.systems.totango.people import AccountFinder, PeopleFinder
@@ -47,7 +47,7 @@ class TotangoTouchpoints(TotangoPort):
         self._options = options or TouchpointOptions()
         self._accounts = AccountFinder(client, self._options.account_match, self.warnings)
         self._people = PeopleFinder(client)
-        self._choices = Choices(client, self._options)
+        self._choices = Choices(Catalogues(client), self._options)
         self._reader = TouchpointReader(client, self._accounts.exists)
 
     def check_options(self) -> None:

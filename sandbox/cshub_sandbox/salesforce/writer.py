@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cshub_sandbox.salesforce.activity_rules import event_times, task_flags
@@ -37,6 +37,7 @@ class Writer:
     def __init__(self, org: Org) -> None:
         self._org = org
         self._locks = AccountLocks()
+        self._emptied_until = datetime.min.replace(tzinfo=UTC)
         self.relations = Relations(org)
 
     def find(self, kind: ObjectType, text: str, *, in_row: bool = False) -> Row:
@@ -163,7 +164,7 @@ class Writer:
         return record_id
 
     def empty_bin(self, *, older_than: timedelta) -> int:
-        """Forgets deleted records for good; gives how many."""
+        """Forgets deleted records for good; gives how many. The list of deletions keeps them."""
         org, limit, gone = self._org, self._org.now() - older_than, 0
         for deletion in org.deletions:
             row = org.store.table(deletion.table).get(deletion.record_id)
@@ -171,6 +172,14 @@ class Writer:
                 org.records.remove(deletion.table, deletion.record_id)
                 gone += 1
         return gone
+
+    def empty_old_bin(self) -> None:
+        """Forgets what has been in the recycle bin for too long."""
+        org = self._org
+        limit = org.now() - timedelta(days=org.switches.recycle_bin_days)
+        if org.deletions and org.deletions[0].at <= limit and self._emptied_until < limit:
+            self.empty_bin(older_than=timedelta(days=org.switches.recycle_bin_days))
+            self._emptied_until = limit
 
     def _with_references(self, kind: ObjectType, before: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
         resolved = dict(sent)

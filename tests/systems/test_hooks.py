@@ -182,7 +182,7 @@ def test_airflow_lists_both_connection_types_with_masked_secrets() -> None:
 
     hooks = ProvidersManagerTaskRuntime().hooks  # type: ignore[no-untyped-call]
     behaviours = ProvidersManager().field_behaviours  # type: ignore[no-untyped-call]
-    for conn_type, title in (("chorus", "Chorus"), ("totango", "Totango")):
+    for conn_type, title in (("chorus", "Chorus"), ("totango", "Totango"), ("salesforce", "Salesforce")):
         hook = hooks[conn_type]
         assert hook is not None
         assert hook.hook_name == title
@@ -199,6 +199,19 @@ def test_every_field_of_the_form_is_one_that_is_read() -> None:
         "region",
         "service_id",
         "verify_tls",
+        "bulk_threshold",
+        "chunk_size",
+        "consumer_key",
+        "consumer_secret",
+        "domain",
+        "endpoint_override",
+        "instance_url",
+        "organization_id",
+        "private_key",
+        "private_key_file_path",
+        "security_token",
+        "session_id",
+        "version",
     }
     for connection_type in cshub.provider.get_provider_info()["connection-types"]:
         assert set(connection_type["conn-fields"]) <= read

@@ -5,7 +5,7 @@ Modules are named, not imported: reading what a system offers costs nothing at D
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -81,6 +81,12 @@ SYSTEMS: Mapping[str, System] = {
             )
         },
     ),
+    "salesforce": System(
+        title="Salesforce",
+        conn_type="salesforce",
+        hook="cshub.systems.salesforce.hook:SalesforceHook",
+        objects={},
+    ),
 }
 
 
@@ -113,7 +119,14 @@ def open_source(
     quotas: QuotaMaker | None = None,
     fields: Sequence[str] = (),
 ) -> Source:
-    """The source of an object; ``fields``: what the job reads of it, () = everything.
+    """The source of an object behind a connection; see :func:`source_of`."""
+    return source_of(name, lambda: open_client(name.system, conn_id, quotas), options, fields)
+
+
+def source_of(
+    name: ObjectName, client: Callable[[], Any], options: Mapping[str, Any], fields: Sequence[str] = ()
+) -> Source:
+    """The source of an object over a client; ``fields``: what the job reads of it, () = everything.
 
     Makes no call. Raises :class:`SpecError` when there is none or options are wrong.
     """
@@ -122,7 +135,7 @@ def open_source(
         raise SpecError(f"{name.system}/{name.object} cannot be a source: it can only be written.")
     spec = object_spec(name)
     settings = _options(name, spec.source_options or spec.options, options)
-    return cast(Source, _load(offer.source)(open_client(name.system, conn_id, quotas), settings, tuple(fields)))
+    return cast(Source, _load(offer.source)(client(), settings, tuple(fields)))
 
 
 def open_target(
@@ -132,7 +145,14 @@ def open_target(
     quotas: QuotaMaker | None = None,
     attributes: Sequence[str] = (),
 ) -> Target:
-    """The target of an object; ``attributes``: what the job writes of it, () = everything.
+    """The target of an object behind a connection; see :func:`target_of`."""
+    return target_of(name, lambda: open_client(name.system, conn_id, quotas), options, attributes)
+
+
+def target_of(
+    name: ObjectName, client: Callable[[], Any], options: Mapping[str, Any], attributes: Sequence[str] = ()
+) -> Target:
+    """The target of an object over a client; ``attributes``: what the job needs to see of it, () = everything.
 
     Makes no call. Raises :class:`SpecError` when there is none or options are wrong.
     """
@@ -140,7 +160,7 @@ def open_target(
     if offer.target is None:
         raise SpecError(f"{name.system}/{name.object} cannot be a target: it can only be read.")
     settings = _options(name, object_spec(name).options, options)
-    return cast(Target, _load(offer.target)(open_client(name.system, conn_id, quotas), settings, tuple(attributes)))
+    return cast(Target, _load(offer.target)(client(), settings, tuple(attributes)))
 
 
 def _offer(name: ObjectName) -> Offer:

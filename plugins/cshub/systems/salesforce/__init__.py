@@ -1,0 +1,1 @@
+"""Salesforce: client, hook, and everything else that the hub knows of it."""

@@ -43,23 +43,23 @@ def work(url: str, name: str, service: Path, burns_at: int | None) -> None:
     with Ledger.open(url) as ledger:
         event.listen(ledger.database.engine, "before_cursor_execute", fuse.step)
         event.listen(ledger.database.engine, "commit", fuse.step)
-        pair_id = open_run(ledger, name, job_id=name, pair=name)
+        pair = open_run(ledger, name, job_id=name, pair=name)
         fence = ledger.acquire_lock(name, holder=str(os.getpid()), run_id=name, now=NOW, ttl=MINUTE)
-        for intent in ledger.open_intents(pair_id):
+        for intent in ledger.open_intents(pair):
             if intent.source_key in held_by(service):
-                link = link_of(pair_id, intent.source_key)
+                link = link_of(pair, intent.source_key)
                 ledger.confirm(fence, intent.id, link=link, decision=entry_of(intent.source_key), now=NOW)
             else:
                 ledger.abandon(fence, intent.id, reason="the service does not have it", now=NOW)
         done = ledger.outcomes(name)
         for key in KEYS:
             if done.get(key) is not Outcome.CREATED:
-                intent = begin(ledger, fence, pair_id, key, run_id=name)
+                intent = begin(ledger, fence, pair, key, run_id=name)
                 fuse.step()
                 with service.open("a") as records:
                     records.write(f"{key}\n")
                 fuse.step()
-                ledger.confirm(fence, intent.id, link=link_of(pair_id, key), decision=entry_of(key), now=NOW)
+                ledger.confirm(fence, intent.id, link=link_of(pair, key), decision=entry_of(key), now=NOW)
         ledger.release(fence)
 
 

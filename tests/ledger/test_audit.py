@@ -13,15 +13,15 @@ def takes_over(ledger: Ledger, run_id: str) -> Fence:
 
 
 def test_a_record_of_either_side_tells_its_whole_story_oldest_first(ledger: Ledger) -> None:
-    pair_id, fence = at_work(ledger)
+    pair, fence = at_work(ledger)
     waits = entry_of(outcome=Outcome.PARKED, reason="account 0011 is not in Totango")
-    ledger.record(fence, "run-1", links=[parked(pair_id, "m1")], decisions=[waits, entry_of("m2")], now=NOW)
+    ledger.record(fence, "run-1", links=[parked(pair, "m1")], decisions=[waits, entry_of("m2")], now=NOW)
     fence = takes_over(ledger, "run-2")
     changes = (Change("subject", None, "Kick-off"), Change("content", "a", "b", winner="target"))
     made = entry_of(target_key="note-m1", changes=changes, answer="200")
-    ledger.record(fence, "run-2", links=[link_of(pair_id, version=1)], decisions=[made], now=NOW + MINUTE)
+    ledger.record(fence, "run-2", links=[link_of(pair, version=1)], decisions=[made], now=NOW + MINUTE)
 
-    by_source, by_target = ledger.decisions(pair_id, "m1"), ledger.decisions(pair_id, "note-m1")
+    by_source, by_target = ledger.decisions(pair, "m1"), ledger.decisions(pair, "note-m1")
     assert by_source == by_target
     assert [(row.run_id, row.at, row.outcome) for row in by_source] == [
         ("run-1", NOW, Outcome.PARKED),
@@ -29,8 +29,8 @@ def test_a_record_of_either_side_tells_its_whole_story_oldest_first(ledger: Ledg
     ]
     assert by_source[0].reason == "account 0011 is not in Totango"
     assert (by_source[1].changes, by_source[1].answer, by_source[1].rule) == (changes, "200", "new")
-    assert ledger.decisions(pair_id, "unknown") == []
-    assert ledger.decisions(pair_id + 1, "m1") == []
+    assert ledger.decisions(pair, "unknown") == []
+    assert ledger.decisions(Pair(pair.number + 1), "m1") == []
 
 
 def test_a_run_lists_its_decisions_and_the_last_outcome_of_each_record(ledger: Ledger) -> None:
@@ -48,11 +48,11 @@ def test_a_run_lists_its_decisions_and_the_last_outcome_of_each_record(ledger: L
 
 
 def test_values_that_no_database_takes_are_kept_readable(ledger: Ledger) -> None:
-    pair_id, fence = at_work(ledger)
+    pair, fence = at_work(ledger)
     poison = {"\ud800": ["\0", "\udfff", float("nan"), 2**70, datetime(2026, 1, 1, tzinfo=UTC), date(2026, 1, 1), {1}]}
     entry = entry_of(changes=(Change("content", poison, "\ud83d"),), reason="NUL \0", answer="half \udc00")
     ledger.record(fence, "run-1", links=[], decisions=[entry], rejects=[reject_of(value="\0" + "x" * 900)], now=NOW)
-    row = ledger.decisions(pair_id, "m1")[0]
+    row = ledger.decisions(pair, "m1")[0]
     kept = ["␀", "�", None, str(2**70), "2026-01-01 00:00:00+00:00", "2026-01-01", [1]]
     assert row.changes == (Change("content", {"�": kept}, "�"),)
     assert (row.reason, row.answer) == ("NUL ␀", "half �")
@@ -94,11 +94,11 @@ def test_a_reject_counts_the_runs_that_refused_it_not_their_repetitions(ledger: 
 
 
 def test_a_settled_reject_is_listed_on_demand_and_starts_anew_when_it_comes_back(ledger: Ledger) -> None:
-    pair_id, fence = at_work(ledger)
+    pair, fence = at_work(ledger)
     refusals = [reject_of("a"), reject_of("b")]
     ledger.record(fence, "run-1", links=[], decisions=[], rejects=refusals, now=NOW)
-    ledger.resolve_rejects(pair_id, ["a", "unknown"], "run-2", NOW + MINUTE)
-    ledger.resolve_rejects(pair_id, [], "run-2", NOW + MINUTE)
+    ledger.resolve_rejects(pair, ["a", "unknown"], "run-2", NOW + MINUTE)
+    ledger.resolve_rejects(pair, [], "run-2", NOW + MINUTE)
     assert [row.source_key for row in ledger.rejects(JOB)] == ["b"]
     everything = ledger.rejects(JOB, only_open=False)
     assert [(row.source_key, row.resolved_run_id, row.resolved_at) for row in everything] == [
@@ -112,9 +112,9 @@ def test_a_settled_reject_is_listed_on_demand_and_starts_anew_when_it_comes_back
 
 
 def test_a_link_that_is_fine_again_settles_its_reject_and_a_failed_one_does_not(ledger: Ledger) -> None:
-    pair_id, fence = at_work(ledger)
+    pair, fence = at_work(ledger)
     refusals = [reject_of(key) for key in ("fine", "waits", "failed")]
     ledger.record(fence, "run-1", links=[], decisions=[], rejects=refusals, now=NOW)
-    links = [link_of(pair_id, "fine"), parked(pair_id, "waits"), parked(pair_id, "failed", state=LinkState.FAILED)]
+    links = [link_of(pair, "fine"), parked(pair, "waits"), parked(pair, "failed", state=LinkState.FAILED)]
     ledger.record(fence, "run-1", links=links, decisions=[], now=NOW)
     assert [row.source_key for row in ledger.rejects(JOB)] == ["failed"]

@@ -44,11 +44,11 @@ def test_killed_at_any_boundary_the_next_attempt_leaves_nothing_twice_and_nothin
         if exits[-1] == -signal.SIGKILL:
             assert nursery(url, name, service, None) == 0
         assert held_by(service) == list(KEYS), f"after a kill at boundary {boundary}"
-        pair_id = ledger.pair_id(name)
-        assert pair_id is not None
-        links = ledger.links(pair_id, KEYS)
+        pair = ledger.pair_id(name)
+        assert pair is not None
+        links = ledger.links(pair, KEYS)
         assert [(links[key].state, links[key].version) for key in KEYS] == [(LinkState.IN_STEP, 1)] * len(KEYS)
         assert [row.source_key for row in ledger.decisions_of_run(name)] == list(KEYS)
-        assert ledger.open_intents(pair_id) == []
+        assert ledger.open_intents(pair) == []
     assert exits[-1] == 0
     assert boundary > 40

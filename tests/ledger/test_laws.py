@@ -51,7 +51,7 @@ def machine_of(ledger: Ledger) -> type[RuleBasedStateMachine]:
         def start(self) -> None:
             self.name = f"pair-{next(NUMBERS)}"
             self.run = f"{self.name}-run"
-            self.pair_id = open_run(ledger, self.run, pair=self.name)
+            self.pair = open_run(ledger, self.run, pair=self.name)
             self.model = Model({}, {}, {}, [])
             self.take_over()
 
@@ -81,7 +81,7 @@ def machine_of(ledger: Ledger) -> type[RuleBasedStateMachine]:
             elif key in self.model.intents or not fits:
                 refusal = LinkMoved
             asked = {"run_id": self.run, "operation": Operation.UPDATE, "expected_version": expected}
-            intent = self.tried(refusal, lambda: begin(ledger, fence, self.pair_id, key, **asked))
+            intent = self.tried(refusal, lambda: begin(ledger, fence, self.pair, key, **asked))
             if intent is not None:
                 self.model.intents[key] = intent
 
@@ -90,7 +90,7 @@ def machine_of(ledger: Ledger) -> type[RuleBasedStateMachine]:
         def confirm(self, key: str, age: int, off: int) -> None:
             intent = self.model.intents.get(key) or next(iter(self.model.intents.values()))
             fence, known = self.model.fence(age), self.model.links.get(intent.source_key)
-            link = link_of(self.pair_id, intent.source_key, version=(known.version if known else 0) + off)
+            link = link_of(self.pair, intent.source_key, version=(known.version if known else 0) + off)
             refusal = FencedOut if self.model.stale(fence) else LinkMoved if off else None
             entry = entry_of(intent.source_key, Outcome.UPDATED)
             stored = self.tried(refusal, lambda: ledger.confirm(fence, intent.id, link=link, decision=entry, now=NOW))
@@ -113,7 +113,7 @@ def machine_of(ledger: Ledger) -> type[RuleBasedStateMachine]:
         @rule(keys=st.sets(st.sampled_from(KEYS), min_size=1), age=AGES, off=st.sampled_from([0, 0, 0, 1]))
         def record(self, keys: set[str], age: int, off: int) -> None:
             fence = self.model.fence(age)
-            known = {key: self.model.links.get(key, parked(self.pair_id, key)) for key in sorted(keys)}
+            known = {key: self.model.links.get(key, parked(self.pair, key)) for key in sorted(keys)}
             links = [replace(link, version=link.version + off, source_modified_at=NOW) for link in known.values()]
             entries = [entry_of(key, Outcome.PARKED) for key in known]
             refusal = FencedOut if self.model.stale(fence) else LinkMoved if off else None
@@ -125,8 +125,8 @@ def machine_of(ledger: Ledger) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def the_ledger_holds_what_the_model_holds(self) -> None:
-            assert ledger.links(self.pair_id, KEYS) == self.model.links
-            assert {item.source_key: item for item in ledger.open_intents(self.pair_id)} == self.model.intents
+            assert ledger.links(self.pair, KEYS) == self.model.links
+            assert {item.source_key: item for item in ledger.open_intents(self.pair)} == self.model.intents
             assert ledger.outcomes(self.run) == self.model.outcomes
 
         def tried(self, refusal: type[HubError] | None, step: Any) -> Any:

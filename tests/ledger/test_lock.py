@@ -67,53 +67,53 @@ def test_renewing_holds_the_lock_longer_and_a_late_clock_never_shortens_it(ledge
 
 
 def test_every_write_renews_the_lock_by_its_time_to_live(ledger: Ledger) -> None:
-    pair_id, fence = at_work(ledger)
+    pair, fence = at_work(ledger)
     later = NOW + MINUTE - MINUTE / 60
-    ledger.record(fence, "run-1", links=[parked(pair_id, "a")], decisions=[], now=later)
+    ledger.record(fence, "run-1", links=[parked(pair, "a")], decisions=[], now=later)
     with pytest.raises(LockHeld):
         acquire(ledger, "run-2", NOW + MINUTE)
 
 
 def test_a_lock_that_expired_and_was_not_taken_still_serves_its_holder(ledger: Ledger) -> None:
-    pair_id, fence = at_work(ledger)
-    ledger.record(fence, "run-1", links=[parked(pair_id, "a")], decisions=[], now=NOW + 60 * MINUTE)
+    pair, fence = at_work(ledger)
+    ledger.record(fence, "run-1", links=[parked(pair, "a")], decisions=[], now=NOW + 60 * MINUTE)
     with pytest.raises(LockHeld):
         acquire(ledger, "run-2", NOW + 60 * MINUTE)
 
 
 @pytest.mark.parametrize("end", ["taken over", "released"])
 def test_no_write_passes_an_old_fence(ledger: Ledger, end: str) -> None:
-    pair_id, old = at_work(ledger)
-    intent = begin(ledger, old, pair_id, "pending")
+    pair, old = at_work(ledger)
+    intent = begin(ledger, old, pair, "pending")
     if end == "released":
         ledger.release(old)
     else:
         acquire(ledger, "run-1")
     writes: list[Callable[[], object]] = [
-        lambda: begin(ledger, old, pair_id, "m1"),
-        lambda: ledger.confirm(old, intent.id, link=link_of(pair_id, "pending"), decision=entry_of("pending"), now=NOW),
+        lambda: begin(ledger, old, pair, "m1"),
+        lambda: ledger.confirm(old, intent.id, link=link_of(pair, "pending"), decision=entry_of("pending"), now=NOW),
         lambda: ledger.abandon(old, intent.id, reason="no", now=NOW),
         lambda: ledger.record(
-            old, "run-1", links=[parked(pair_id, "a")], decisions=[entry_of("a", Outcome.PARKED)], now=NOW
+            old, "run-1", links=[parked(pair, "a")], decisions=[entry_of("a", Outcome.PARKED)], now=NOW
         ),
     ]
     for write in writes:
         with pytest.raises(FencedOut, match=end):
             write()
-    assert ledger.links(pair_id, ["m1", "a", "pending"]) == {}
-    assert ledger.open_intents(pair_id) == [intent]
+    assert ledger.links(pair, ["m1", "a", "pending"]) == {}
+    assert ledger.open_intents(pair) == [intent]
     assert ledger.outcomes("run-1") == {}
 
 
 def test_a_fence_that_never_was_is_out(ledger: Ledger) -> None:
-    pair_id, _ = at_work(ledger)
+    pair, _ = at_work(ledger)
     with pytest.raises(FencedOut):
-        begin(ledger, Fence("unknown", 1), pair_id)
+        begin(ledger, Fence("unknown", 1), pair)
 
 
 def test_a_write_that_waited_for_a_takeover_is_out(ledger: Ledger, url: str) -> None:
     """The old holder starts its transaction while the takeover is under way and not yet committed."""
-    pair_id, old = at_work(ledger)
+    pair, old = at_work(ledger)
     waiting = threading.Event()
     caught: list[BaseException] = []
 
@@ -121,7 +121,7 @@ def test_a_write_that_waited_for_a_takeover_is_out(ledger: Ledger, url: str) -> 
         with Ledger.open(url) as mine:
             waiting.set()
             try:
-                begin(mine, old, pair_id)
+                begin(mine, old, pair)
             except BaseException as error:
                 caught.append(error)
 
@@ -138,7 +138,7 @@ def test_a_write_that_waited_for_a_takeover_is_out(ledger: Ledger, url: str) -> 
 
 
 def test_two_under_different_locks_cannot_make_the_same_link(ledger: Ledger, url: str) -> None:
-    pair_id, _ = at_work(ledger)
+    pair, _ = at_work(ledger)
     waiting = threading.Event()
     caught: list[BaseException] = []
 
@@ -147,11 +147,11 @@ def test_two_under_different_locks_cannot_make_the_same_link(ledger: Ledger, url
             fence = mine.acquire_lock("other", holder="h", run_id="run-1", now=NOW, ttl=MINUTE)
             waiting.set()
             try:
-                mine.record(fence, "run-1", links=[link_of(pair_id)], decisions=[], now=NOW)
+                mine.record(fence, "run-1", links=[link_of(pair)], decisions=[], now=NOW)
             except BaseException as error:
                 caught.append(error)
 
-    rows_of_link = LinkBook(ledger.database).packed([link_of(pair_id)])
+    rows_of_link = LinkBook(ledger.database).packed([link_of(pair)])
     other = threading.Thread(target=rival)
     other.start()
     assert waiting.wait(20)
@@ -162,7 +162,7 @@ def test_two_under_different_locks_cannot_make_the_same_link(ledger: Ledger, url
             caught.append(error)
     other.join(30)
     assert [type(error) for error in caught] == [LinkMoved]
-    assert ledger.links(pair_id, ["m1"])["m1"].version == 1
+    assert ledger.links(pair, ["m1"])["m1"].version == 1
 
 
 def test_of_many_who_ask_at_once_one_gets_the_lock(ledger: Ledger, url: str) -> None:
@@ -189,7 +189,7 @@ def test_of_many_who_ask_at_once_one_gets_the_lock(ledger: Ledger, url: str) -> 
 
 def test_writers_that_take_over_from_each_other_never_write_under_an_old_token(ledger: Ledger, url: str) -> None:
     """Four writers seize the lock again and again; the tokens recorded by successful writes only ever grow."""
-    pair_id = open_run(ledger, "run-1")
+    pair = open_run(ledger, "run-1")
     done: list[int] = []
 
     def fight(number: int) -> None:
@@ -200,7 +200,7 @@ def test_writers_that_take_over_from_each_other_never_write_under_an_old_token(l
                     key = f"{number}-{turn}-{step}"
                     entry = entry_of(key, Outcome.PARKED, reason=str(fence.token))
                     try:
-                        mine.record(fence, "run-1", links=[parked(pair_id, key)], decisions=[entry], now=NOW)
+                        mine.record(fence, "run-1", links=[parked(pair, key)], decisions=[entry], now=NOW)
                     except FencedOut:
                         break
                     done.append(fence.token)

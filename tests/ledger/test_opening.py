@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -14,10 +13,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 
 from cshub.core.errors import IdentityChanged, ServiceUnavailable, SpecError, StateError
-from cshub.core.records import RunKind
-from cshub.ledger import Ledger, ledger_url, migrations
+from cshub.core.records import Pair
+from cshub.ledger import Ledger, PairSides, ledger_url, migrations
 from cshub.ledger.tables import metadata
-from tests.ledger.cast import JOB, NOW, SOURCE, TARGET, open_run, pair_of
+from tests.ledger.cast import JOB, NOW, SOURCE, TARGET, pair_of
 
 OPEN_AND_BIND = """
 import sys
@@ -36,9 +35,9 @@ def test_the_url_is_the_environments_or_a_file_below_the_current_folder(tmp_path
 
 def test_opening_brings_the_tables_to_the_newest_revision_and_may_be_repeated(ledger: Ledger, url: str) -> None:
     assert ledger.revision() == migrations.HEAD
-    pair_id = pair_of(ledger)
+    pair = pair_of(ledger)
     with Ledger.open(url) as again:
-        assert again.pair_id("meetings") == pair_id
+        assert again.pair_id("meetings") == pair.number
 
 
 def test_the_newest_revision_is_the_last_step_in_the_folder() -> None:
@@ -53,27 +52,6 @@ def test_the_steps_lead_to_exactly_the_tables_of_the_model(ledger: Ledger) -> No
         assert compare_metadata(context, metadata) == []
 
 
-def test_runs_of_the_first_tables_are_kept_when_the_pair_may_be_unknown(url: str) -> None:
-    with Ledger.open(url) as ledger:
-        pair_id = open_run(ledger, "run-1")
-        before = ledger.run("run-1")
-        move(ledger, "0001")
-        ledger.upgrade()
-        assert (ledger.revision(), ledger.run("run-1")) == (migrations.HEAD, before)
-        for run_id, pair in (("run-2", None), ("run-3", pair_id)):
-            ledger.open_run(run_id, job_id=JOB, pair_id=pair, kind=RunKind.MANUAL, window=None, job_digest="", now=NOW)
-        assert [row.run_id for row in ledger.runs(JOB)] == ["run-3", "run-2", "run-1"]
-
-
-def move(ledger: Ledger, revision: str) -> None:
-    """Take the tables back to an older revision."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with ledger.database.writing() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
-
-
 def test_nothing_is_touched_before_the_ledger_is_opened(tmp_path: Path) -> None:
     from cshub.ledger.database import Database
 
@@ -85,7 +63,7 @@ def test_several_processes_may_open_and_bind_at_once(url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         command = [sys.executable, "-c", OPEN_AND_BIND, url]
         done = list(pool.map(lambda _: subprocess.run(command, capture_output=True, text=True), range(4)))
-    assert [(item.returncode, item.stdout, item.stderr) for item in done] == [(0, "1\n", "")] * 4
+    assert [(item.returncode, item.stdout, item.stderr) for item in done] == [(0, "Pair(number=1, mirrored=False)\n", "")] * 4
 
 
 def test_a_ledger_of_a_newer_program_is_left_alone(ledger: Ledger, url: str) -> None:
@@ -148,8 +126,39 @@ def test_a_connection_that_broke_while_idle_is_replaced(postgres_url: str) -> No
 def test_a_pair_is_bound_once_and_found_again(ledger: Ledger) -> None:
     assert ledger.pair_id("meetings") is None
     first = pair_of(ledger)
-    assert pair_of(ledger) == ledger.pair_id("meetings") == first
+    assert pair_of(ledger) == first == Pair(ledger.pair_id("meetings") or 0)
     assert pair_of(ledger, "other") != first
+
+
+def test_a_job_of_the_opposite_direction_gets_the_pair_mirrored(ledger: Ledger) -> None:
+    pair = pair_of(ledger)
+    mirrored = Pair(pair.number, mirrored=True)
+    assert ledger.bind_pair(JOB, source=TARGET, target=SOURCE, now=NOW) == mirrored
+    assert pair_of(ledger) == pair
+    assert ledger.pair_sides(JOB) == PairSides(SOURCE, TARGET)
+    chorus, totango = (SOURCE[0], SOURCE[1]), (TARGET[0], TARGET[1])
+    assert ledger.find_pair(JOB, source=chorus, target=totango) == pair
+    assert ledger.find_pair(JOB, source=totango, target=chorus) == mirrored
+    assert ledger.find_pair(JOB, source=chorus, target=("totango", "task")) is None
+    assert ledger.find_pair("other", source=chorus, target=totango) is None
+    assert ledger.pair_sides("other") is None
+
+
+def test_between_two_orgs_of_one_system_the_identities_tell_the_direction(ledger: Ledger) -> None:
+    one, two, three = (("salesforce", "Event", org) for org in ("00D1", "00D2", "00D3"))
+    pair = ledger.bind_pair("orgs", source=one, target=two, now=NOW)
+    assert ledger.bind_pair("orgs", source=two, target=one, now=NOW) == Pair(pair.number, mirrored=True)
+    with pytest.raises(IdentityChanged, match="the source salesforce Event of 00D1"):
+        ledger.bind_pair("orgs", source=three, target=two, now=NOW)
+    itself = ledger.bind_pair("itself", source=one, target=one, now=NOW)
+    assert ledger.bind_pair("itself", source=one, target=one, now=NOW) == itself
+    assert not itself.mirrored
+
+
+def test_a_mirrored_job_that_points_elsewhere_is_told_its_own_source(ledger: Ledger) -> None:
+    pair_of(ledger)
+    with pytest.raises(IdentityChanged, match="with the source totango touchpoint of service-17"):
+        ledger.bind_pair(JOB, source=("totango", "touchpoint", "service-99"), target=SOURCE, now=NOW)
 
 
 @pytest.mark.parametrize("side", ["source", "target"])

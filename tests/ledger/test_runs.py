@@ -15,10 +15,10 @@ NUMBERS = RunStatistics(read=3, mapped=2, rejected=1, created=1, skipped={"priva
 
 def test_a_run_is_opened_followed_and_closed(ledger: Ledger) -> None:
     assert ledger.run("run-1") is None
-    pair_id = open_run(ledger, "run-1")
+    pair = open_run(ledger, "run-1")
     opened = ledger.run("run-1")
     assert opened is not None
-    assert (opened.job_id, opened.pair_id, opened.kind, opened.window) == (JOB, pair_id, RunKind.SCHEDULED, WINDOW)
+    assert (opened.job_id, opened.pair, opened.kind, opened.window) == (JOB, pair, RunKind.SCHEDULED, WINDOW)
     assert (opened.attempt, opened.outcome, opened.progress) == (1, RunOutcome.RUNNING, {})
     assert (opened.statistics, opened.opened_at, opened.closed_at) == (None, NOW, None)
 
@@ -37,10 +37,10 @@ def test_a_run_is_opened_followed_and_closed(ledger: Ledger) -> None:
 
 
 def test_a_retried_task_finds_its_run_and_counts_the_attempt(ledger: Ledger) -> None:
-    pair_id = open_run(ledger, "run-1")
+    pair = open_run(ledger, "run-1")
     ledger.close_run("run-1", RunOutcome.RED, NUMBERS, error="lost", now=NOW)
     again = ledger.open_run(
-        "run-1", job_id=JOB, pair_id=pair_id, kind=RunKind.RETRY, window=None, job_digest="d2", now=NOW + MINUTE
+        "run-1", job_id=JOB, pair=pair, kind=RunKind.RETRY, window=None, job_digest="d2", now=NOW + MINUTE
     )
     assert (again.attempt, again.outcome, again.closed_at, again.error) == (2, RunOutcome.RUNNING, None, None)
     assert (again.kind, again.window, again.job_digest, again.opened_at) == (RunKind.SCHEDULED, WINDOW, "d2", NOW)
@@ -49,13 +49,13 @@ def test_a_retried_task_finds_its_run_and_counts_the_attempt(ledger: Ledger) -> 
 
 def test_a_run_that_failed_before_its_pair_was_known_learns_it_from_the_next_attempt(ledger: Ledger) -> None:
     asked = {"job_id": JOB, "kind": RunKind.MANUAL, "job_digest": "d", "now": NOW}
-    early = ledger.open_run("run-1", pair_id=None, window=None, **asked)  # type: ignore[arg-type]
+    early = ledger.open_run("run-1", pair=None, window=None, **asked)  # type: ignore[arg-type]
     ledger.close_run("run-1", RunOutcome.RED, RunStatistics(), error="no connection", now=NOW)
-    pair_id = open_run(ledger, "run-1")
+    pair = open_run(ledger, "run-1")
     again = ledger.run("run-1")
     assert again is not None
-    assert (early.pair_id, early.window) == (None, None)
-    assert (again.pair_id, again.window, again.attempt) == (pair_id, WINDOW, 2)
+    assert (early.pair, early.window) == (None, None)
+    assert (again.pair, again.window, again.attempt) == (pair, WINDOW, 2)
 
 
 def test_two_jobs_may_not_share_a_run_id(ledger: Ledger) -> None:
@@ -84,8 +84,8 @@ def test_runs_are_listed_newest_first_by_job_or_all(ledger: Ledger) -> None:
 
 
 def test_a_run_without_a_window_has_none(ledger: Ledger) -> None:
-    pair_id = pair_of(ledger)
-    row = ledger.open_run("r", job_id=JOB, pair_id=pair_id, kind=RunKind.RETRY, window=None, job_digest="", now=NOW)
+    pair = pair_of(ledger)
+    row = ledger.open_run("r", job_id=JOB, pair=pair, kind=RunKind.RETRY, window=None, job_digest="", now=NOW)
     assert row.window is None
 
 

@@ -70,27 +70,30 @@ class PlainText(TypeDecorator[str]):
 
 
 class LinkStateCode(TypeDecorator[LinkState]):
-    """A link's state as a small number. Numbers are never given to another state."""
+    """A link's state as a small number, NULL for in step. Numbers are never given to another state."""
 
     impl = SmallInteger
     cache_ok = True
 
     def process_bind_param(self, value: LinkState | None, dialect: Dialect) -> int | None:
-        return None if value is None else STATE_CODES[value]
+        return None if value is None else _STATE_CODES.get(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], LinkState | None]:
-        return _STATES.get
+        return _STATES.__getitem__
 
 
-STATE_CODES: Mapping[LinkState, int] = {
-    LinkState.IN_STEP: 1,
+_STATE_CODES: Mapping[LinkState, int] = {
     LinkState.EMPTY: 2,
     LinkState.PARKED: 3,
     LinkState.REJECTED: 4,
     LinkState.FAILED: 5,
     LinkState.DELETED: 6,
+    LinkState.GONE: 7,
 }
-_STATES = {code: state for state, code in STATE_CODES.items()}
+_STATES: Mapping[int | None, LinkState] = {
+    None: LinkState.IN_STEP,
+    **{code: state for state, code in _STATE_CODES.items()},
+}
 
 
 def storable(text: str) -> str:

@@ -6,32 +6,37 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select
+from sqlalchemy import Connection, Row, and_, insert, or_, select
 
-from cshub.core.records import Change, DecisionEntry, Outcome
+from cshub.core.records import Change, DecisionEntry, Outcome, Pair
 from cshub.ledger import links
 from cshub.ledger.rows import DecisionRow
 from cshub.ledger.tables import decision, run
 
-_WITH_RUN = select(decision, run.c.run_id).select_from(decision.join(run, run.c.number == decision.c.run_number))
+_WITH_RUN = select(decision, run.c.run_id, run.c.job_id).select_from(
+    decision.join(run, run.c.number == decision.c.run_number)
+)
 
 
 def store(
-    connection: Connection, entries: Sequence[DecisionEntry], *, pair_id: int, run_number: int, now: datetime
+    connection: Connection, entries: Sequence[tuple[Pair, DecisionEntry]], *, run_number: int, now: datetime
 ) -> None:
     if entries:
-        connection.execute(insert(decision), [_values(entry, pair_id, run_number, now) for entry in entries])
+        connection.execute(insert(decision), [_values(entry, pair, run_number, now) for pair, entry in entries])
 
 
 def of_key(connection: Connection, pair_id: int, key: str) -> list[DecisionRow]:
-    """Everything about a source or target key, oldest first.
+    """Everything about a record of either side, in either direction, oldest first.
 
-    For a target key also what its source record went through before it was linked.
+    Also what the record linked to it went through as a source, before they were linked too.
     """
     keys = [decision.c.source_key == key, decision.c.target_key == key]
-    source_key = links.source_of(connection, pair_id, key)
-    if source_key is not None:
-        keys.append(decision.c.source_key == source_key)
+    for both in links.keys_beside(connection, pair_id, key):
+        keys += [
+            and_(decision.c.mirrored == bool(side), decision.c.source_key == found)
+            for side, found in enumerate(both)
+            if found is not None
+        ]
     here = (decision.c.pair_id == pair_id) & or_(*keys)
     return [_row(row) for row in connection.execute(_WITH_RUN.where(here).order_by(decision.c.id))]
 
@@ -41,16 +46,18 @@ def of_run(connection: Connection, run_id: str) -> list[DecisionRow]:
 
 
 def outcomes(connection: Connection, run_id: str) -> dict[str, Outcome]:
-    """Source key → the last outcome this run recorded for it."""
+    """Source key → the last outcome this run recorded for it; what it settled for the other direction left out."""
     wanted = select(decision.c.source_key, decision.c.outcome).join(run, run.c.number == decision.c.run_number)
-    rows = connection.execute(wanted.where(run.c.run_id == run_id).order_by(decision.c.id))
+    here = and_(run.c.run_id == run_id, decision.c.mirrored == run.c.mirrored)
+    rows = connection.execute(wanted.where(here).order_by(decision.c.id))
     return {source_key: Outcome(outcome) for source_key, outcome in rows}
 
 
-def _values(entry: DecisionEntry, pair_id: int, run_number: int, now: datetime) -> dict[str, Any]:
+def _values(entry: DecisionEntry, pair: Pair, run_number: int, now: datetime) -> dict[str, Any]:
     changes = [[item.field, item.before, item.after, item.winner] for item in entry.changes]
     return {
-        "pair_id": pair_id,
+        "pair_id": pair.number,
+        "mirrored": pair.mirrored,
         "run_number": run_number,
         "at": now,
         "source_key": entry.source_key,
@@ -66,7 +73,8 @@ def _values(entry: DecisionEntry, pair_id: int, run_number: int, now: datetime) 
 def _row(row: Row[Any]) -> DecisionRow:
     return DecisionRow(
         id=row.id,
-        pair_id=row.pair_id,
+        pair=Pair(row.pair_id, row.mirrored),
+        job_id=row.job_id,
         run_id=row.run_id,
         at=row.at,
         source_key=row.source_key,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
+from cshub.core.errors import LinkMoved
 from cshub.core.records import (
     DecisionEntry,
     Intent,
@@ -15,6 +15,7 @@ from cshub.core.records import (
     LinkState,
     Operation,
     Outcome,
+    Pair,
     RejectEntry,
     RunKind,
     RunOutcome,
@@ -23,8 +24,9 @@ from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.ledger import decisions, intents, lock, pairs, plans, rejects, runs, upgrade, writes
 from cshub.ledger.database import Database
+from cshub.ledger.link_writes import batch_of
 from cshub.ledger.links import LinkBook
-from cshub.ledger.rows import DecisionRow, Fence, PlanRow, RejectRow, RunRow
+from cshub.ledger.rows import Closing, DecisionRow, Fence, IntentRequest, PlanKind, PlanRow, RejectRow, RunRow
 from cshub.ledger.settings import ledger_url
 
 
@@ -72,10 +74,12 @@ class Ledger:
         """The revision of the tables, None when there are none."""
         return upgrade.revision(self.database)
 
-    def bind_pair(self, name: str, *, source: pairs.Side, target: pairs.Side, now: datetime) -> int:
-        """Number of the pair, made on the first call. Each side is (system, object, identity).
+    def bind_pair(self, name: str, *, source: pairs.Side, target: pairs.Side, now: datetime) -> Pair:
+        """The pair in the direction of a job from ``source`` to ``target``, made on the first call.
 
-        :class:`~cshub.core.errors.IdentityChanged` when the pair was built with other sides.
+        Each side is (system, object, identity). The first call's source is the left side; a job of the opposite
+        direction gets the pair mirrored. Where the same object of one system is on both sides, the first order that
+        fits is taken. :class:`~cshub.core.errors.IdentityChanged` when the pair was built with other sides.
         """
         with self.database.writing() as connection:
             return pairs.bind(connection, name, source, target, now)
@@ -85,12 +89,25 @@ class Ledger:
         with self.database.reading() as connection:
             return pairs.number_of(connection, name)
 
+    def pair_sides(self, name: str) -> pairs.PairSides | None:
+        """What the pair was first built with, None when it was never bound."""
+        with self.database.reading() as connection:
+            return pairs.sides_of(connection, name)
+
+    def find_pair(self, name: str, *, source: pairs.ObjectName, target: pairs.ObjectName) -> Pair | None:
+        """The pair as a job between these objects sees it, without asking the systems who they are.
+
+        Each object is (system, object). None when the pair was never bound, or with other objects.
+        """
+        with self.database.reading() as connection:
+            return pairs.seen_by(connection, name, source, target)
+
     def open_run(
         self,
         run_id: str,
         *,
         job_id: str,
-        pair_id: int | None,
+        pair: Pair | None,
         kind: RunKind,
         window: Window | None,
         job_digest: str,
@@ -98,11 +115,12 @@ class Ledger:
     ) -> RunRow:
         """The run's row. Opened again, it keeps its first kind and window, counts one attempt more and is running.
 
-        A run that fails before its pair or window is known is opened without; the next attempt adds them.
+        The pair's direction is the one its decisions and rejects are told in. A run that fails before its pair or
+        window is known is opened without; the next attempt adds them.
         """
-        values = {"run_id": run_id, "job_id": job_id, "pair_id": pair_id, "kind": kind.value, "job_digest": job_digest}
+        values = {"run_id": run_id, "job_id": job_id, "kind": kind.value, "job_digest": job_digest}
         with self.database.writing() as connection:
-            return runs.open_one(connection, values, window, now)
+            return runs.open_one(connection, values, pair, window, now)
 
     def progress(self, run_id: str, progress: Mapping[str, Any], now: datetime) -> None:
         """Replace the live progress of a run (any JSON object)."""
@@ -144,23 +162,43 @@ class Ledger:
         with self.database.writing() as connection:
             runs.move_watermark(connection, job_id, position, run_id=run_id, now=now, force=force)
 
-    def links(self, pair_id: int, source_keys: Sequence[str]) -> dict[str, Link]:
+    def links(self, pair: Pair, source_keys: Sequence[str]) -> dict[str, Link]:
         """Source key → link, for any number of keys; keys without a link are left out."""
-        return self._links.by_source(pair_id, source_keys)
+        return self._links.by_source(pair, source_keys)
 
-    def links_by_target(self, pair_id: int, target_keys: Sequence[str]) -> dict[str, Link]:
-        """Target key → link, for any number of keys; keys without a link are left out."""
-        return self._links.by_target(pair_id, target_keys)
+    def links_by_target(self, pair: Pair, target_keys: Sequence[str]) -> dict[str, Link]:
+        """Target key → link, for any number of keys; keys without a link are left out.
+
+        A link that only the other direction knows has no source key.
+        """
+        return self._links.by_target(pair, target_keys)
 
     def links_in_state(
-        self, pair_id: int, states: Collection[LinkState], *, seen_since: datetime | None = None
+        self, pair: Pair, states: Collection[LinkState], *, seen_since: datetime | None = None
     ) -> list[Link]:
-        """Links in one of ``states``, in order of source key; only those first seen at ``seen_since`` or later."""
-        return self._links.in_state(pair_id, states, seen_since)
+        """Links whose source side is in one of ``states``, in order of source key.
 
-    def count_links(self, pair_id: int) -> dict[LinkState, int]:
-        """State → number of links; states without links are left out."""
-        return self._links.count(pair_id)
+        Only those with a source key, and first seen at ``seen_since`` or later.
+        """
+        return self._links.in_state(pair, states, seen_since)
+
+    def count_links(self, pair: Pair) -> dict[LinkState, int]:
+        """State of the source side → number of links with a source key; states without links are left out."""
+        return self._links.count(pair)
+
+    def linked(self, pair: Pair) -> Iterator[Link]:
+        """All links with a record on both sides, in order of source key, read page by page.
+
+        A link stored meanwhile is given as it was when its page was read.
+        """
+        return self._links.linked(pair)
+
+    def links_dated(self, pair: Pair, window: Window) -> Iterator[Link]:
+        """Links with a record on both sides and a ``dated_at`` in the window, in its order, read page by page.
+
+        Those whose source side is deleted or gone are left out.
+        """
+        return self._links.dated(pair, window)
 
     def acquire_lock(self, name: str, *, holder: str, run_id: str, now: datetime, ttl: timedelta) -> Fence:
         """Become the only writer under ``name`` for ``ttl``; every fenced method renews it for as long.
@@ -190,7 +228,7 @@ class Ledger:
         self,
         fence: Fence,
         *,
-        pair_id: int,
+        pair: Pair,
         source_key: str,
         operation: Operation,
         run_id: str,
@@ -200,35 +238,38 @@ class Ledger:
         expected_version: int | None,
         now: datetime,
     ) -> Intent:
-        """Commit that a write is about to be sent. Send it only after this has returned.
+        """:meth:`begin_many` for one write. Raises the :class:`~cshub.core.errors.LinkMoved` that stands against it."""
+        request = IntentRequest(pair, source_key, operation, target_key, payload_hash, hint, expected_version)
+        (answer,) = self.begin_many(fence, [request], run_id=run_id, now=now)
+        if isinstance(answer, LinkMoved):
+            raise answer
+        return answer
 
-        ``expected_version``: the version of the link the plan was made on, None for a create, which demands that no
-        target record is linked. :class:`~cshub.core.errors.LinkMoved` when that does not hold, or when an earlier
-        write of the same record is not settled.
+    def begin_many(
+        self, fence: Fence, requests: Sequence[IntentRequest], *, run_id: str, now: datetime
+    ) -> list[Intent | LinkMoved]:
+        """Commit that these writes are about to be sent. Send them only after this has returned.
+
+        An answer for each, in order: its intent, or a :class:`~cshub.core.errors.LinkMoved` that is returned and not
+        raised when it must not be sent: the link is not as the request expects it, or one of its two records is in a
+        write, of either direction, that is not settled.
         """
-        values = {
-            "pair_id": pair_id,
-            "source_key": source_key,
-            "operation": operation.value,
-            "target_key": target_key,
-            "payload_hash": payload_hash,
-            "hint": dict(hint),
-            "begun_at": now,
-        }
         with self.database.writing() as connection:
             lock.demand(connection, fence, now)
-            values["run_number"] = runs.place(connection, run_id).number
-            return intents.begin(connection, values, expected_version)
+            return intents.begin(connection, requests, runs.place(connection, run_id), now)
 
     def confirm(self, fence: Fence, intent_id: int, *, link: Link, decision: DecisionEntry, now: datetime) -> Link:
-        """Record that a write happened: close the intent, store link and decision. The link as stored comes back.
+        """Record that one write happened; the link as stored. See :meth:`settle_many`."""
+        (stored,) = self.settle_many(fence, [Closing(intent_id, True, link, decision)], now=now)
+        return stored
 
-        An open reject of the row is settled by it.
-        """
-        packed = self._links.packed([link])
-        with self.database.writing() as connection:
-            run_id = writes.confirm(connection, fence, intent_id, packed=packed, decision=decision, now=now)
-        return replace(link, version=link.version + 1, run_id=run_id)
+    def confirm_many(
+        self, fence: Fence, confirmed: Sequence[tuple[int, Link, DecisionEntry]], *, now: datetime
+    ) -> list[Link]:
+        """Record that these writes (number of the intent, link, decision) happened. See :meth:`settle_many`."""
+        return self.settle_many(
+            fence, [Closing(number, True, link, entry) for number, link, entry in confirmed], now=now
+        )
 
     def abandon(
         self,
@@ -241,21 +282,29 @@ class Ledger:
         reject: RejectEntry | None = None,
         now: datetime,
     ) -> None:
-        """Record that a write certainly did not happen: close the intent; store what is given beside it."""
-        packed = self._links.packed([link] if link else [])
+        """Record that one write certainly did not happen. See :meth:`settle_many`."""
+        self.settle_many(fence, [Closing(intent_id, False, link, decision, reject, reason)], now=now)
+
+    def settle_many(self, fence: Fence, closings: Sequence[Closing], *, now: datetime) -> list[Link]:
+        """Record what became of writes that had begun, all or nothing: close their intents, store what belongs to them.
+
+        The links come back, in order, as stored: with number, next version and run. Raises
+        :class:`~cshub.core.errors.StateError` for an intent that is not open, or a link that is not about its record,
+        :class:`~cshub.core.errors.LinkMoved` as :meth:`record` does.
+        """
+        batch = batch_of(self._links.shapes, [item.link for item in closings if item.link is not None])
         with self.database.writing() as connection:
-            writes.abandon(
-                connection, fence, intent_id, reason=reason, packed=packed, decision=decision, reject=reject, now=now
-            )
+            return writes.settle(connection, self._links.shapes, fence, closings, batch=batch, now=now)
 
-    def open_intents(self, pair_id: int) -> list[Intent]:
-        """Writes that may or may not have happened, oldest first.
+    def open_intents(self, pair: Pair) -> list[Intent]:
+        """Writes that may or may not have happened, oldest first, those of both directions.
 
-        A request of a process that was replaced may still be on its way: until the longest duration of a call has
-        passed since ``begun_at``, a record that is not in the target is not proof that it will not be.
+        Each tells its own direction by its ``pair``. A request of a process that was replaced may still be on its way:
+        until the longest duration of a call has passed since ``begun_at``, a record that is not in the target is not
+        proof that it will not be.
         """
         with self.database.reading() as connection:
-            return intents.still_open(connection, pair_id)
+            return intents.still_open(connection, pair.number)
 
     def record(
         self,
@@ -267,24 +316,36 @@ class Ledger:
         rejects: Sequence[RejectEntry] = (),
         now: datetime,
     ) -> None:
-        """Record what needs no write to the target, all or nothing.
+        """Record what needs no write to the target, all or nothing; decisions and rejects in the run's direction.
 
-        Each link is stored at the version after its own, which must be the stored one (0 = new), else
-        :class:`~cshub.core.errors.LinkMoved`.
+        Each link is stored at the version after its own, which must be the stored one, else
+        :class:`~cshub.core.errors.LinkMoved`; so it is when a record belongs to another link. A link of number 0 is new
+        and must name records without a link. One of another number that gains a record which has a link without a
+        counterpart takes that link in.
         """
-        packed = self._links.packed(links)
+        batch = batch_of(self._links.shapes, links)
         with self.database.writing() as connection:
-            writes.record(connection, fence, run_id, packed=packed, decisions=decisions, rejects=rejects, now=now)
+            writes.record(
+                connection,
+                self._links.shapes,
+                fence,
+                run_id,
+                batch=batch,
+                decisions=decisions,
+                rejects=rejects,
+                now=now,
+            )
 
     def outcomes(self, run_id: str) -> dict[str, Outcome]:
-        """Source key → what this run has already recorded for it."""
+        """Source key → what this run has already recorded for it, in its own direction."""
         with self.database.reading() as connection:
             return decisions.outcomes(connection, run_id)
 
-    def decisions(self, pair_id: int, key: str) -> list[DecisionRow]:
-        """Everything that happened to a source or target record, oldest first."""
+    def decisions(self, pair: Pair | int, key: str) -> list[DecisionRow]:
+        """Everything that happened to a record of either side, in either direction, oldest first."""
+        number = pair.number if isinstance(pair, Pair) else pair
         with self.database.reading() as connection:
-            return decisions.of_key(connection, pair_id, key)
+            return decisions.of_key(connection, number, key)
 
     def decisions_of_run(self, run_id: str) -> list[DecisionRow]:
         """The audit of one run, in the order of its recording."""
@@ -296,10 +357,10 @@ class Ledger:
         with self.database.reading() as connection:
             return rejects.of_job(connection, job_id, run_id=run_id, only_open=only_open)
 
-    def resolve_rejects(self, pair_id: int, source_keys: Collection[str], run_id: str, now: datetime) -> None:
-        """Settle the open rejects of these rows."""
+    def resolve_rejects(self, pair: Pair, source_keys: Collection[str], run_id: str, now: datetime) -> None:
+        """Settle the open rejects of these rows of one direction."""
         with self.database.writing() as connection:
-            rejects.resolve(connection, pair_id, source_keys, run_id, now)
+            rejects.resolve(connection, pair, source_keys, run_id, now)
 
     def save_plan(
         self,
@@ -312,14 +373,25 @@ class Ledger:
         reference: Mapping[str, Any],
         counts: Mapping[str, int],
         now: datetime,
+        kind: PlanKind = PlanKind.SYNC,
+        undoes: str | None = None,
     ) -> None:
-        """Keep a plan. The same run may save it again until it is applied.
+        """Keep a plan; ``undoes``: the run it takes back. The same run may save it again until it is applied.
 
         :class:`~cshub.core.errors.StateError` when another run made it, or it was applied.
         """
-        values = {"plan_id": plan_id, "job_id": job_id, "pair_id": pair_id, "run_id": run_id}
+        values = {
+            "plan_id": plan_id,
+            "job_id": job_id,
+            "pair_id": pair_id,
+            "run_id": run_id,
+            "reference": dict(reference),
+            "counts": dict(counts),
+            "kind": kind.value,
+            "undoes_run_id": undoes,
+        }
         with self.database.writing() as connection:
-            plans.save(connection, {**values, "reference": dict(reference), "counts": dict(counts)}, window, now)
+            plans.save(connection, values, window, now)
 
     def plan(self, plan_id: str) -> PlanRow | None:
         """One plan, None when there is none of this id."""

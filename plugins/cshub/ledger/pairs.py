@@ -3,42 +3,87 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from cshub.core.errors import IdentityChanged
+from cshub.core.records import Pair
 from cshub.ledger.statements import insert_new
-from cshub.ledger.tables import pair
+from cshub.ledger.tables import SIDES, pair
 
 Side = tuple[str, str, str]
 """System, object, identity (org, tenant or company)."""
+ObjectName = tuple[str, str]
+"""System and object."""
+_WANTED = select(
+    pair.c.id,
+    *(pair.c[f"{side}_{name}"] for side in SIDES for name in ("system", "object", "identity")),
+)
 
 
-def bind(connection: Connection, name: str, source: Side, target: Side, now: datetime) -> int:
+class PairSides(NamedTuple):
+    """What a pair was first built with: left the source of that job, right its target."""
+
+    left: Side
+    right: Side
+
+
+def bind(connection: Connection, name: str, source: Side, target: Side, now: datetime) -> Pair:
     values = {
         "name": name,
-        **dict(zip(("source_system", "source_object", "source_identity"), source, strict=True)),
-        **dict(zip(("target_system", "target_object", "target_identity"), target, strict=True)),
+        **dict(zip(("left_system", "left_object", "left_identity"), source, strict=True)),
+        **dict(zip(("right_system", "right_object", "right_identity"), target, strict=True)),
         "bound_at": now,
     }
     connection.execute(insert_new(connection, pair).values(values))
-    stored = connection.execute(select(pair).where(pair.c.name == name)).one()
-    known = (
-        (stored.source_system, stored.source_object, stored.source_identity),
-        (stored.target_system, stored.target_object, stored.target_identity),
-    )
-    for side, was, given in zip(("source", "target"), known, (source, target), strict=True):
-        if was != given:
+    number, known = _stored(connection.execute(_WANTED.where(pair.c.name == name)).one())
+    mirrored = _is_mirrored(known, source, target)
+    was = (known.right, known.left) if mirrored else known
+    for side, before, given in zip(("source", "target"), was, (source, target), strict=True):
+        if before != given:
             raise IdentityChanged(
-                f"The pair {name!r} was built with the {side} {_shown(was)}, but the connection now leads to "
-                f"{_shown(given)}. Nothing was read or written. Point the connection back to {was[2]}, "
+                f"The pair {name!r} was built with the {side} {_shown(before)}, but the connection now leads to "
+                f"{_shown(given)}. Nothing was read or written. Point the connection back to {before[2]}, "
                 "or give the job a new name so that it starts a pair of its own."
             )
-    return int(stored.id)
+    return Pair(number, mirrored)
 
 
 def number_of(connection: Connection, name: str) -> int | None:
     return connection.execute(select(pair.c.id).where(pair.c.name == name)).scalar_one_or_none()
+
+
+def sides_of(connection: Connection, name: str) -> PairSides | None:
+    row = connection.execute(_WANTED.where(pair.c.name == name)).one_or_none()
+    return None if row is None else _stored(row)[1]
+
+
+def seen_by(connection: Connection, name: str, source: ObjectName, target: ObjectName) -> Pair | None:
+    """The pair in the direction of a job between these objects; None when it was not built with them."""
+    row = connection.execute(_WANTED.where(pair.c.name == name)).one_or_none()
+    if row is None:
+        return None
+    number, known = _stored(row)
+    objects = (known.left[:2], known.right[:2])
+    if (source, target) == objects:
+        return Pair(number)
+    return Pair(number, mirrored=True) if (target, source) == objects else None
+
+
+def _is_mirrored(known: PairSides, source: Side, target: Side) -> bool:
+    """The order that fits wholly; else the one whose objects fit, so that the identity is told that differs."""
+    if (source, target) == known:
+        return False
+    if (target, source) == known:
+        return True
+    objects = (known.left[:2], known.right[:2])
+    return (target[:2], source[:2]) == objects and (source[:2], target[:2]) != objects
+
+
+def _stored(row: Row[Any]) -> tuple[int, PairSides]:
+    number, left, right = row.id, tuple(row)[1:4], tuple(row)[4:7]
+    return number, PairSides((left[0], left[1], left[2]), (right[0], right[1], right[2]))
 
 
 def _shown(side: Side) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from cshub.core.errors import StateError
 from cshub.core.window import Window
-from cshub.ledger.rows import PlanRow
+from cshub.ledger.rows import PlanKind, PlanRow
 from cshub.ledger.runs import window_of
 from cshub.ledger.statements import insert_into
 from cshub.ledger.tables import plan
@@ -21,7 +21,7 @@ def save(connection: Connection, values: Mapping[str, Any], window: Window | Non
     inserted = insert_into(connection, plan).values(
         **values, window_start=window and window.start, window_end=window and window.end, created_at=now
     )
-    names = ("window_start", "window_end", "reference", "counts", "created_at")
+    names = ("window_start", "window_end", "reference", "counts", "created_at", "kind", "undoes_run_id")
     same = (plan.c.job_id == values["job_id"]) & (plan.c.run_id == values["run_id"]) & plan.c.applied_at.is_(None)
     saved = connection.execute(
         inserted.on_conflict_do_update(
@@ -70,4 +70,6 @@ def _row(row: Row[Any]) -> PlanRow:
         created_at=row.created_at,
         applied_at=row.applied_at,
         applied_run_id=row.applied_run_id,
+        kind=PlanKind(row.kind),
+        undoes_run_id=row.undoes_run_id,
     )

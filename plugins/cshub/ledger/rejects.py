@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, select, update
 
-from cshub.core.records import LinkState, RejectEntry
+from cshub.core.records import Link, LinkState, Pair, RejectEntry
 from cshub.ledger.columns import storable
 from cshub.ledger.database import chunks
 from cshub.ledger.rows import RejectRow
@@ -21,7 +21,7 @@ _UNSETTLED = (LinkState.REJECTED, LinkState.FAILED)
 
 
 def store(
-    connection: Connection, entries: Sequence[RejectEntry], *, pair_id: int, job_id: str, run_id: str, now: datetime
+    connection: Connection, entries: Sequence[RejectEntry], *, pair: Pair, job_id: str, run_id: str, now: datetime
 ) -> None:
     """Keep the reasons of this run in place of older ones. A run repeated counts as one attempt."""
     reasons: dict[str, list[list[str]]] = {}
@@ -34,7 +34,7 @@ def store(
     new = inserted.excluded
     settled = reject.c.resolved_at.is_not(None)
     statement = inserted.on_conflict_do_update(
-        index_elements=[reject.c.pair_id, reject.c.source_key],
+        index_elements=[reject.c.pair_id, reject.c.mirrored, reject.c.source_key],
         set_={
             "job_id": new.job_id,
             "reasons": new.reasons,
@@ -49,33 +49,38 @@ def store(
             "resolved_at": None,
         },
     )
-    common = {"pair_id": pair_id, "job_id": job_id, "attempts": 1, "first_run_id": run_id, "last_run_id": run_id}
+    place = {"pair_id": pair.number, "mirrored": pair.mirrored, "job_id": job_id}
+    common = {**place, "attempts": 1, "first_run_id": run_id, "last_run_id": run_id}
     times = {"first_at": now, "last_at": now, "resolved_run_id": None, "resolved_at": None}
     rows = [{"source_key": key, "reasons": about, **common, **times} for key, about in sorted(reasons.items())]
     connection.execute(statement, rows)
 
 
-def resolve(connection: Connection, pair_id: int, source_keys: Collection[str], run_id: str, now: datetime) -> None:
-    """Close the open rejects of these rows."""
-    unsettled = (reject.c.pair_id == pair_id) & reject.c.resolved_at.is_(None)
+def resolve(connection: Connection, pair: Pair, source_keys: Collection[str], run_id: str, now: datetime) -> None:
+    """Close the open rejects of these rows of one direction."""
     for part in chunks(sorted(source_keys)):
         connection.execute(
             update(reject)
-            .where(unsettled & among(connection, reject.c.source_key, part))
+            .where(_unsettled(pair.number), reject.c.mirrored == pair.mirrored)
+            .where(among(connection, reject.c.source_key, part))
             .values(resolved_run_id=run_id, resolved_at=now)
         )
 
 
-def resolve_written(connection: Connection, rows: Sequence[dict[str, Any]], run_id: str, now: datetime) -> None:
-    """Close the open rejects of packed links that are neither rejected nor failed any more."""
-    fine: dict[int, set[str]] = {}
-    for row in rows:
-        if row["state"] not in _UNSETTLED:
-            fine.setdefault(row["pair_id"], set()).add(row["source_key"])
-    for pair_id, keys in fine.items():
-        unsettled = (reject.c.pair_id == pair_id) & reject.c.resolved_at.is_(None)
-        waiting = connection.execute(select(reject.c.source_key).where(unsettled)).scalars().all()
-        resolve(connection, pair_id, keys.intersection(waiting), run_id, now)
+def resolve_written(connection: Connection, links: Sequence[Link], run_id: str, now: datetime) -> None:
+    """Close the open rejects of what is neither rejected nor failed any more, on both sides of these links."""
+    fine = {
+        (pair, side.key)
+        for item in links
+        for pair, side in ((item.pair, item.source), (Pair(item.pair.number, not item.pair.mirrored), item.target))
+        if side.key is not None and side.state not in _UNSETTLED
+    }
+    for number in {pair.number for pair, _ in fine}:
+        waiting = connection.execute(select(reject.c.mirrored, reject.c.source_key).where(_unsettled(number))).all()
+        for mirrored in {row.mirrored for row in waiting}:
+            pair = Pair(number, mirrored)
+            keys = {row.source_key for row in waiting if (pair, row.source_key) in fine and row.mirrored == mirrored}
+            resolve(connection, pair, keys, run_id, now)
 
 
 def of_job(connection: Connection, job_id: str, *, run_id: str | None, only_open: bool) -> list[RejectRow]:
@@ -87,10 +92,14 @@ def of_job(connection: Connection, job_id: str, *, run_id: str | None, only_open
     return [item for row in connection.execute(wanted) for item in _rows(row)]
 
 
+def _unsettled(pair_id: int) -> ColumnElement[bool]:
+    return and_(reject.c.pair_id == pair_id, reject.c.resolved_at.is_(None))
+
+
 def _rows(row: Row[Any]) -> Iterator[RejectRow]:
     for step, field, reason, remedy, value in row.reasons:
         yield RejectRow(
-            pair_id=row.pair_id,
+            pair=Pair(row.pair_id, row.mirrored),
             job_id=row.job_id,
             source_key=row.source_key,
             step=step,

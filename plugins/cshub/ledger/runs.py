@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, select, true, update
+from sqlalchemy import Connection, Row, case, func, select, true, update
 
 from cshub.core.errors import StateError
-from cshub.core.records import RunKind, RunOutcome
+from cshub.core.records import Pair, RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.ledger.rows import RunRow
@@ -18,16 +18,21 @@ from cshub.ledger.tables import run, watermark
 
 
 class RunPlace(NamedTuple):
-    """What a run belongs to."""
+    """Which run, and what it belongs to."""
 
+    run_id: str
     number: int
     job_id: str
-    pair_id: int
+    pair: Pair | None
 
 
-def open_one(connection: Connection, values: Mapping[str, Any], window: Window | None, now: datetime) -> RunRow:
+def open_one(
+    connection: Connection, values: Mapping[str, Any], pair: Pair | None, window: Window | None, now: datetime
+) -> RunRow:
     inserted = insert_into(connection, run).values(
         **values,
+        pair_id=pair and pair.number,
+        mirrored=bool(pair and pair.mirrored),
         window_start=window and window.start,
         window_end=window and window.end,
         attempt=1,
@@ -43,14 +48,15 @@ def open_one(connection: Connection, values: Mapping[str, Any], window: Window |
         "error": None,
         "job_digest": inserted.excluded.job_digest,
         "pair_id": func.coalesce(run.c.pair_id, inserted.excluded.pair_id),
+        "mirrored": case((run.c.pair_id.is_(None), inserted.excluded.mirrored), else_=run.c.mirrored),
         "window_start": func.coalesce(run.c.window_start, inserted.excluded.window_start),
         "window_end": func.coalesce(run.c.window_end, inserted.excluded.window_end),
     }
     statement = inserted.on_conflict_do_update(index_elements=[run.c.run_id], set_=reopened).returning(*run.c)
     stored = _row(connection.execute(statement).one())
-    if stored.job_id != values["job_id"] or values["pair_id"] not in (None, stored.pair_id):
+    if stored.job_id != values["job_id"] or pair not in (None, stored.pair):
         raise StateError(
-            f"Run {stored.run_id!r} belongs to job {stored.job_id!r}, not to {values['job_id']!r}. "
+            f"Run {stored.run_id!r} belongs to job {stored.job_id!r} and its pair, not to {values['job_id']!r}. "
             "Run ids must differ between jobs: put the job's name into the id."
         )
     return stored
@@ -77,11 +83,11 @@ def newest(connection: Connection, job_id: str | None, limit: int) -> list[RunRo
 def place(connection: Connection, run_id: str) -> RunPlace:
     """:class:`StateError` when the run was never opened."""
     row = connection.execute(
-        select(run.c.number, run.c.job_id, run.c.pair_id).where(run.c.run_id == run_id)
+        select(run.c.number, run.c.job_id, run.c.pair_id, run.c.mirrored).where(run.c.run_id == run_id)
     ).one_or_none()
     if row is None:
         raise unknown(run_id)
-    return RunPlace(row.number, row.job_id, row.pair_id)
+    return RunPlace(run_id, row.number, row.job_id, _pair(row))
 
 
 def unknown(run_id: str) -> StateError:
@@ -107,7 +113,7 @@ def _row(row: Row[Any]) -> RunRow:
     return RunRow(
         run_id=row.run_id,
         job_id=row.job_id,
-        pair_id=row.pair_id,
+        pair=_pair(row),
         kind=RunKind(row.kind),
         window=window_of(row),
         job_digest=row.job_digest,
@@ -120,6 +126,10 @@ def _row(row: Row[Any]) -> RunRow:
         statistics=None if row.statistics is None else RunStatistics.from_dict(row.statistics),
         error=row.error,
     )
+
+
+def _pair(row: Row[*tuple[Any, ...]]) -> Pair | None:
+    return None if row.pair_id is None else Pair(row.pair_id, row.mirrored)
 
 
 def window_of(row: Row[Any]) -> Window | None:

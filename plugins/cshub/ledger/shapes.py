@@ -1,7 +1,8 @@
 """Fingerprints of a link, packed.
 
 Links of one mapping have their attribute names in common. The names are stored once, as a shape; a link holds the
-shape's number and the bare fingerprints: 8 bytes for each of 16 hex digits.
+shape's number and the bare fingerprints: 8 bytes for each of 16 hex digits. What one side is mapped to is mostly what
+is then read from the other: such marks take no room.
 """
 
 from __future__ import annotations
@@ -9,41 +10,58 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, select
 
-from cshub.core.records import Link
+from cshub.core.records import LinkSide
 from cshub.ledger.columns import encode_json
 from cshub.ledger.database import Database
 from cshub.ledger.statements import insert_new
 from cshub.ledger.tables import shape as table
 
 _HEX, _TEXT = b"\x00", b"\x01"
-_SAME_AS_SOURCE = b""
+_AS_MAPPED = b""
 _MARK = 2
 """Hex digits of the byte that tells how the rest is packed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """Mapping version, and the sorted names of a link's bases and extra values."""
+class SideShape:
+    """Mapping version of one side, and the sorted names of its fingerprints and extra values."""
 
-    mapping_version: str
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    extra: tuple[str, ...]
+    mapping_version: str = ""
+    mapped: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, link: Link) -> Shape:
-        source, target = tuple(sorted(link.source_base)), tuple(sorted(link.target_base or ()))
-        return cls(link.mapping_version, source, target, tuple(sorted(link.target_extra)))
+    def of(cls, side: LinkSide) -> SideShape:
+        mapped, marks, extra = (tuple(sorted(names)) for names in (side.mapped, side.marks or (), side.extra))
+        return cls(side.mapping_version, mapped, marks, extra)
+
+    def content(self) -> list[object]:
+        return [self.mapping_version, self.mapped, self.marks, self.extra]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Both sides of a link; ``one_account``: the right side's account id is the left's."""
+
+    left: SideShape
+    right: SideShape
+    one_account: bool
+
+    @classmethod
+    def of(cls, left: LinkSide, right: LinkSide) -> Shape:
+        return cls(SideShape.of(left), SideShape.of(right), left.account_id == right.account_id)
 
     def digest(self) -> str:
         return hashlib.blake2b(encode_json(self.content()).encode(), digest_size=16).hexdigest()
 
     def content(self) -> list[object]:
-        return [self.mapping_version, self.source, self.target, self.extra]
+        return [self.left.content(), self.right.content(), self.one_account]
 
 
 class ShapeBook:
@@ -72,6 +90,13 @@ class ShapeBook:
                 self._keep(row.id, row.content)
         return self._shapes
 
+    def number_within(self, connection: Connection, shape: Shape) -> int:
+        """The shape's number, given inside the caller's transaction and not remembered: it may be rolled back."""
+        digest = shape.digest()
+        connection.execute(insert_new(connection, table).values(digest=digest, content=shape.content()))
+        number: int = connection.execute(select(table.c.id).where(table.c.digest == digest)).scalar_one()
+        return number
+
     def _learn(self, unknown: Mapping[Shape, str]) -> None:
         with self._database.writing() as connection:
             for shape, digest in sorted(unknown.items(), key=lambda item: item[1]):
@@ -82,11 +107,16 @@ class ShapeBook:
         for row in found:
             self._keep(row.id, row.content)
 
-    def _keep(self, number: int, content: list[str | list[str]]) -> None:
-        version, source, target, extra = content
-        shape = Shape(str(version), tuple(source), tuple(target), tuple(extra))
+    def _keep(self, number: int, content: list[Any]) -> None:
+        left, right, one_account = content
+        shape = Shape(_side_shape(*left), _side_shape(*right), one_account)
         self._shapes[number] = shape
         self._numbers[shape] = number
+
+
+def _side_shape(mapping_version: str, *names: list[str]) -> SideShape:
+    mapped, marks, extra = (tuple(items) for items in names)
+    return SideShape(mapping_version, mapped, marks, extra)
 
 
 def pack(values: Mapping[str, str], names: tuple[str, ...]) -> bytes:
@@ -118,16 +148,19 @@ def unpack(packed: bytes | None, names: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def pack_target(link: Link, shape: Shape) -> bytes | None:
-    """The target's base; empty bytes when it equals the source's, None when it was never read back."""
-    if link.target_base is None:
+def pack_marks(
+    marks: Mapping[str, str] | None, names: tuple[str, ...], mapped: Mapping[str, str], mapped_names: tuple[str, ...]
+) -> bytes | None:
+    """A side's marks; empty bytes when they equal what the other side is ``mapped`` to, None when never read."""
+    if marks is None:
         return None
-    same = shape.source == shape.target and link.target_base == link.source_base
-    return _SAME_AS_SOURCE if same else pack(link.target_base, shape.target)
+    return _AS_MAPPED if names == mapped_names and marks == mapped else pack(marks, names)
 
 
-def unpack_target(packed: bytes | None, shape: Shape, source_base: Mapping[str, str]) -> Mapping[str, str] | None:
-    """What :func:`pack_target` was given."""
+def unpack_marks(
+    packed: bytes | None, names: tuple[str, ...], mapped: Mapping[str, str], mapped_names: tuple[str, ...]
+) -> Mapping[str, str] | None:
+    """What :func:`pack_marks` was given."""
     if packed is None:
         return None
-    return source_base if packed == _SAME_AS_SOURCE and shape.source == shape.target else unpack(packed, shape.target)
+    return mapped if packed == _AS_MAPPED and names == mapped_names else unpack(packed, names)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Table, Text, any_, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Table, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 Insert = postgresql.Insert | sqlite.Insert
@@ -21,9 +22,9 @@ def insert_new(connection: Connection, table: Table) -> Insert:
     return insert_into(connection, table).on_conflict_do_nothing()
 
 
-def among(connection: Connection, column: ColumnElement[str], keys: Sequence[str]) -> ColumnElement[bool]:
+def among(connection: Connection, column: ColumnElement[Any], keys: Sequence[Any]) -> ColumnElement[bool]:
     """``column`` is one of ``keys``, sent as one parameter: any number of keys, and quicker than one for each."""
     if connection.dialect.name == "postgresql":
-        return column == any_(literal(list(keys), postgresql.ARRAY(Text)))
+        return column == any_(literal(list(keys), postgresql.ARRAY(column.type)))
     listed = func.json_each(orjson.dumps(list(keys)).decode()).table_valued("value")
     return column.in_(select(listed.c.value))

@@ -1,14 +1,21 @@
 """The tables, one per kind of thing the ledger remembers.
 
+A pair joins two sides: left, the source of the job that bound it first, and right. A job of the opposite direction is
+``mirrored``: its source is the right side. Links are stored by side; intents, decisions and rejects as seen by the job.
+
 Runs have a number beside their id, because links and decisions name their run millions of times. A shape is what
 links of one mapping have in common, stored once (see :mod:`cshub.ledger.shapes`).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    ColumnElement,
     Float,
     Index,
     Integer,
@@ -16,13 +23,12 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    text,
+    and_,
+    false,
 )
 
-from cshub.core.records import LinkState
-from cshub.ledger.columns import STATE_CODES, Json, LinkStateCode, PlainText, UtcDateTime
+from cshub.ledger.columns import Json, LinkStateCode, PlainText, UtcDateTime
 
-IN_STEP_CODE = STATE_CODES[LinkState.IN_STEP]
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -37,12 +43,12 @@ pair = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    Column("source_system", Text, nullable=False),
-    Column("source_object", Text, nullable=False),
-    Column("source_identity", Text, nullable=False),
-    Column("target_system", Text, nullable=False),
-    Column("target_object", Text, nullable=False),
-    Column("target_identity", Text, nullable=False),
+    Column("left_system", Text, nullable=False),
+    Column("left_object", Text, nullable=False),
+    Column("left_identity", Text, nullable=False),
+    Column("right_system", Text, nullable=False),
+    Column("right_object", Text, nullable=False),
+    Column("right_identity", Text, nullable=False),
     Column("bound_at", UtcDateTime, nullable=False),
 )
 
@@ -54,37 +60,53 @@ shape = Table(
     Column("content", Json, nullable=False),
 )
 
+SIDES = ("left", "right")
+
+
+def _side(name: str) -> list[Column[Any]]:
+    """What a link holds of the record on one side; ``state`` is NULL for in step."""
+    return [
+        Column(f"{name}_modified_at", UtcDateTime),
+        Column(f"{name}_edited_at", UtcDateTime),
+        Column(f"{name}_state", LinkStateCode),
+        Column(f"{name}_key", Text),
+        Column(f"{name}_account_id", Text),
+        Column(f"{name}_extra", Json),
+        Column(f"{name}_marks", LargeBinary),
+        Column(f"{name}_mapped", LargeBinary),
+    ]
+
+
 link = Table(
     "link",
     metadata,
-    Column("pair_id", Integer, primary_key=True),
-    Column("source_key", Text, primary_key=True),
-    Column("state", LinkStateCode, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("shape_id", Integer, nullable=False),
+    Column("number", Number, primary_key=True),
     Column("run_number", Number),
-    Column("target_key", Text),
-    Column("target_account_id", Text),
-    Column("target_extra", Json),
-    Column("source_base", LargeBinary),
-    Column("target_base", LargeBinary),
-    Column("source_modified_at", UtcDateTime),
-    Column("target_modified_at", UtcDateTime),
+    Column("dated_at", UtcDateTime),
     Column("first_seen_at", UtcDateTime),
     Column("created_at", UtcDateTime),
     Column("written_at", UtcDateTime),
-    sqlite_with_rowid=False,
+    Column("pair_id", Integer, nullable=False),
+    Column("shape_id", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    *_side("left"),
+    *_side("right"),
+    sqlite_autoincrement=True,
 )
-WAITING = text(f"state <> {IN_STEP_CODE}")
-Index(
-    "ix_link_pair_id_target_key",
-    link.c.pair_id,
-    link.c.target_key,
-    unique=True,
-    sqlite_where=link.c.target_key.is_not(None),
-    postgresql_where=link.c.target_key.is_not(None),
+IS_LINKED = and_(link.c.left_key.is_not(None), link.c.right_key.is_not(None))
+
+
+def _index_some(name: str, *columns: Column[Any], only: ColumnElement[bool], unique: bool = False) -> None:
+    Index(name, *columns, unique=unique, sqlite_where=only, postgresql_where=only)
+
+
+for _name in SIDES:
+    _key, _state = link.c[f"{_name}_key"], link.c[f"{_name}_state"]
+    _index_some(f"ix_link_pair_id_{_name}_key", link.c.pair_id, _key, only=_key.is_not(None), unique=True)
+    _index_some(f"ix_link_pair_id_{_name}_state", link.c.pair_id, _state, only=_state.is_not(None))
+_index_some(
+    "ix_link_pair_id_dated_at", link.c.pair_id, link.c.dated_at, only=and_(link.c.dated_at.is_not(None), IS_LINKED)
 )
-Index("ix_link_pair_id_state", link.c.pair_id, link.c.state, sqlite_where=WAITING, postgresql_where=WAITING)
 
 run = Table(
     "run",
@@ -93,6 +115,7 @@ run = Table(
     Column("run_id", Text, nullable=False, unique=True),
     Column("job_id", Text, nullable=False),
     Column("pair_id", Integer),
+    Column("mirrored", Boolean, nullable=False, server_default=false()),
     Column("kind", Text, nullable=False),
     Column("window_start", UtcDateTime),
     Column("window_end", UtcDateTime),
@@ -123,6 +146,7 @@ intent = Table(
     metadata,
     Column("id", Number, primary_key=True),
     Column("pair_id", Integer, nullable=False),
+    Column("mirrored", Boolean, nullable=False, server_default=false()),
     Column("source_key", Text, nullable=False),
     Column("operation", Text, nullable=False),
     Column("run_number", Number, nullable=False),
@@ -130,7 +154,7 @@ intent = Table(
     Column("target_key", Text),
     Column("payload_hash", Text, nullable=False),
     Column("hint", Json, nullable=False),
-    Index("ix_intent_pair_id_source_key", "pair_id", "source_key", unique=True),
+    Index("ix_intent_pair_id_mirrored_source_key", "pair_id", "mirrored", "source_key", unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -139,6 +163,7 @@ decision = Table(
     metadata,
     Column("id", Number, primary_key=True),
     Column("pair_id", Integer, nullable=False),
+    Column("mirrored", Boolean, nullable=False, server_default=false()),
     Column("run_number", Number, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("source_key", Text, nullable=False),
@@ -151,18 +176,18 @@ decision = Table(
     Index("ix_decision_run_number", "run_number"),
     Index("ix_decision_pair_id_source_key", "pair_id", "source_key"),
 )
-Index(
+_index_some(
     "ix_decision_pair_id_target_key",
     decision.c.pair_id,
     decision.c.target_key,
-    sqlite_where=decision.c.target_key.is_not(None),
-    postgresql_where=decision.c.target_key.is_not(None),
+    only=decision.c.target_key.is_not(None),
 )
 
 reject = Table(
     "reject",
     metadata,
     Column("pair_id", Integer, primary_key=True),
+    Column("mirrored", Boolean, primary_key=True, server_default=false()),
     Column("source_key", Text, primary_key=True),
     Column("job_id", Text, nullable=False),
     Column("reasons", Json, nullable=False),
@@ -210,5 +235,7 @@ plan = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("applied_at", UtcDateTime),
     Column("applied_run_id", Text),
+    Column("kind", Text, nullable=False, server_default="sync"),
+    Column("undoes_run_id", Text),
     Index("ix_plan_job_id_created_at", "job_id", "created_at"),
 )

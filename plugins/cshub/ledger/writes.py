@@ -1,7 +1,7 @@
-"""What belongs together in one commit: links, decisions, rejects and the end of an intent.
+"""What belongs together in one commit: links, decisions, rejects and the end of intents.
 
 Every function runs in a transaction of its caller and begins with the fence. What it records belongs to the run that
-holds the lock, which after a crash may be a later one than the run that began the write.
+holds the lock, which after a crash may be a later one than the run that began the write, and of the other direction.
 """
 
 from __future__ import annotations
@@ -9,64 +9,56 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from cshub.core.errors import StateError
-from cshub.core.records import DecisionEntry, RejectEntry
+from cshub.core.records import DecisionEntry, Intent, Link, RejectEntry
 from cshub.ledger import decisions as audit
-from cshub.ledger import intents, links, lock, runs
+from cshub.ledger import intents, link_writes, lock, runs
 from cshub.ledger import rejects as refused
-from cshub.ledger.rows import Fence
+from cshub.ledger.intents import OpenWrite
+from cshub.ledger.link_writes import LinkBatch
+from cshub.ledger.rows import Closing, Fence
+from cshub.ledger.runs import RunPlace
+from cshub.ledger.shapes import ShapeBook
 
 _log = logging.getLogger(__name__)
-Packed = list[dict[str, Any]]
-"""Links as :meth:`cshub.ledger.links.LinkBook.packed` gives them."""
 
 
-def confirm(
-    connection: Connection, fence: Fence, intent_id: int, *, packed: Packed, decision: DecisionEntry, now: datetime
-) -> str:
-    """Close the intent with the link and the decision it led to; the id of the run they were recorded for."""
-    run_id = lock.demand(connection, fence, now)
-    intent = intents.close(connection, intent_id, packed)
-    run = runs.place(connection, run_id)
-    links.store(connection, packed, run.number)
-    audit.store(connection, [decision], pair_id=intent.pair_id, run_number=run.number, now=now)
-    refused.resolve_written(connection, packed, run_id, now)
-    return run_id
-
-
-def abandon(
+def settle(
     connection: Connection,
+    shapes: ShapeBook,
     fence: Fence,
-    intent_id: int,
+    closings: Sequence[Closing],
     *,
-    reason: str,
-    packed: Packed,
-    decision: DecisionEntry | None,
-    reject: RejectEntry | None,
+    batch: LinkBatch,
     now: datetime,
-) -> None:
-    """Close the intent of a write that did not happen, with what is known of it."""
-    run_id = lock.demand(connection, fence, now)
-    intent = intents.close(connection, intent_id, packed)
-    run = runs.place(connection, run_id)
-    links.store(connection, packed, run.number)
-    if decision is not None:
-        audit.store(connection, [decision], pair_id=intent.pair_id, run_number=run.number, now=now)
-    if reject is not None:
-        refused.store(connection, [reject], pair_id=intent.pair_id, job_id=run.job_id, run_id=run_id, now=now)
-    _log.info("%s of %s (run %s) abandoned: %s", intent.operation, intent.source_key, intent.run_id, reason)
+) -> list[Link]:
+    """Close the intents with the links, decisions and rejects they led to; the links of ``batch`` as stored."""
+    run = runs.place(connection, lock.demand(connection, fence, now))
+    closed = intents.close(connection, [item.intent_id for item in closings])
+    for item in closings:
+        _demand_fit(run, closed[item.intent_id].intent, item.link)
+    stored = link_writes.store(connection, shapes, batch, run)
+    entries = [(closed[item.intent_id].intent.pair, item.decision) for item in closings if item.decision is not None]
+    audit.store(connection, entries, run_number=run.number, now=now)
+    ends = [item for item in closings if item.link is not None]
+    written = [link for item, link in zip(ends, stored, strict=True) if item.happened]
+    refused.resolve_written(connection, written, run.run_id, now)
+    for item in closings:
+        if not item.happened:
+            _reject(connection, item, closed[item.intent_id], run, now)
+    return stored
 
 
 def record(
     connection: Connection,
+    shapes: ShapeBook,
     fence: Fence,
     run_id: str,
     *,
-    packed: Packed,
+    batch: LinkBatch,
     decisions: Sequence[DecisionEntry],
     rejects: Sequence[RejectEntry],
     now: datetime,
@@ -74,11 +66,32 @@ def record(
     """Store links, decisions and rejects of a run."""
     lock.demand(connection, fence, now)
     run = runs.place(connection, run_id)
-    if any(row["pair_id"] != run.pair_id for row in packed):
+    pair = run.pair
+    if pair is None:
+        raise StateError(f"Run {run_id!r} was opened without its pair: open it with the pair before it records.")
+    if any(item.pair.number != pair.number for item in batch.links):
         raise StateError(
-            f"Run {run_id!r} works on pair {run.pair_id}; a link of another pair cannot be recorded for it."
+            f"Run {run_id!r} works on pair {pair.number}; a link of another pair cannot be recorded for it."
         )
-    links.store(connection, packed, run.number)
-    audit.store(connection, decisions, pair_id=run.pair_id, run_number=run.number, now=now)
-    refused.resolve_written(connection, packed, run_id, now)
-    refused.store(connection, rejects, pair_id=run.pair_id, job_id=run.job_id, run_id=run_id, now=now)
+    stored = link_writes.store(connection, shapes, batch, run)
+    audit.store(connection, [(pair, entry) for entry in decisions], run_number=run.number, now=now)
+    refused.resolve_written(connection, stored, run_id, now)
+    refused.store(connection, rejects, pair=pair, job_id=run.job_id, run_id=run_id, now=now)
+
+
+def _demand_fit(run: RunPlace, intent: Intent, link: Link | None) -> None:
+    if run.pair is None or run.pair.number != intent.pair.number:
+        raise StateError(f"The write {intent.id} belongs to another pair than run {run.run_id!r}, which cannot end it.")
+    if link is None:
+        return
+    seen = link if link.pair.mirrored == intent.pair.mirrored else link.mirrored()
+    if (seen.pair, seen.source.key) != (intent.pair, intent.source_key):
+        raise StateError(f"The write {intent.id} is about {intent.source_key!r}, not {seen.source.key!r}.")
+
+
+def _reject(connection: Connection, closing: Closing, write: OpenWrite, run: RunPlace, now: datetime) -> None:
+    intent = write.intent
+    if closing.reject is not None:
+        job_id = run.job_id if run.pair == intent.pair else write.job_id
+        refused.store(connection, [closing.reject], pair=intent.pair, job_id=job_id, run_id=run.run_id, now=now)
+    _log.info("%s of %s (run %s) abandoned: %s", intent.operation, intent.source_key, intent.run_id, closing.reason)

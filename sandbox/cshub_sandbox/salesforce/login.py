@@ -15,8 +15,8 @@ import jwt
 from cshub_sandbox.kernel import Reply, Request
 from cshub_sandbox.salesforce.errors import MEDIA_TYPE, LoginRefused, SalesforceError
 from cshub_sandbox.salesforce.org import DOMAIN, Org
-from cshub_sandbox.salesforce.rows import json_value
 from cshub_sandbox.salesforce.sessions import Session
+from cshub_sandbox.salesforce.state import shown
 from cshub_sandbox.salesforce.switches import AssertionClock
 
 LOGIN_HOST = "https://login.salesforce.com"
@@ -164,7 +164,7 @@ def identity(org: Org, request: Request, org_id: str, user_id: str) -> Reply:
     session = _open_session(org, request)
     if session is None or (org_id, user_id) != (org.id, session.user_id):
         return bad_oauth_token()
-    user = org.user(user_id)
+    user = shown(org.user(user_id))
     return Reply.json(
         200,
         {
@@ -191,7 +191,7 @@ def identity(org: Org, request: Request, org_id: str, user_id: str) -> Reply:
                 "profile": f"{INSTANCE_URL}/{user_id}",
                 "custom_domain": INSTANCE_URL,
             },
-            "last_modified_date": json_value(user["LastModifiedDate"]),
+            "last_modified_date": user["LastModifiedDate"],
         },
         media_type=MEDIA_TYPE,
     )
@@ -202,7 +202,7 @@ def user_info(org: Org, request: Request) -> Reply:
     session = _open_session(org, request)
     if session is None:
         return bad_oauth_token()
-    user = org.user(session.user_id)
+    user = shown(org.user(session.user_id))
     return Reply.json(
         200,
         {
@@ -221,7 +221,7 @@ def user_info(org: Org, request: Request) -> Reply:
             "user_type": "STANDARD",
             "language": "en_US",
             "locale": "en_US",
-            "updated_at": json_value(user["LastModifiedDate"]),
+            "updated_at": user["LastModifiedDate"],
         },
         media_type=MEDIA_TYPE,
     )

@@ -81,10 +81,14 @@ class Sessions:
 
     def check(self, token: str, now: datetime, *, life_s: float) -> Session:
         """The session behind a token. Raises the 401 of the vendor when there is none any more."""
-        session = self._by_token.get(token)
-        if session is None or session.revoked or now >= session.opened_at + timedelta(seconds=life_s):
+        if not self.is_open(token, now, life_s=life_s):
             raise invalid_session()
-        return session
+        return self._by_token[token]
+
+    def is_open(self, token: str, now: datetime, *, life_s: float) -> bool:
+        """Whether the token still opens the door."""
+        session = self._by_token.get(token)
+        return session is not None and not session.revoked and now < session.opened_at + timedelta(seconds=life_s)
 
     def expire(self, *, token: str | None = None, user_id: str | None = None) -> int:
         """Ends the session with this token, those of one user, or all; gives how many ended."""

@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 from cshub_sandbox.kernel import Reply, Request
 from cshub_sandbox.salesforce.login import INSTANCE_URL, check_password
 from cshub_sandbox.salesforce.org import Org
+from cshub_sandbox.salesforce.state import shown
 
 FIRST_VERSION_WITHOUT_LOGIN = 65
 _XML = {"Content-Type": "text/xml;charset=UTF-8"}
@@ -38,7 +39,7 @@ def soap_login(org: Org, request: Request, version: str) -> Reply:
         )
     if user_id is None:
         return _fault("INVALID_LOGIN", "Invalid username, password, security token; or user locked out.")
-    session, user = org.sessions.open(user_id, org.now()), org.user(user_id)
+    session, user = org.sessions.open(user_id, org.now()), shown(org.user(user_id))
     server = f"{INSTANCE_URL}/services/Soap/u/{version}/{org.id[:15]}"
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>'

@@ -234,7 +234,7 @@ class Schema:
 
     def __init__(self, objects: Iterable[ObjectType] = ()) -> None:
         self._objects = {kind.key: kind for kind in objects}
-        self._by_prefix = {kind.key_prefix: kind for kind in reversed(self.objects) if kind.key_prefix}
+        self._by_prefix = {kind.key_prefix: kind for kind in self.objects if kind.key_prefix}
         self._views: dict[tuple[frozenset[str], frozenset[str]], Schema] = {}
 
     @property
@@ -269,9 +269,7 @@ class Schema:
         """Add the object, or put it in the place of the one with the same name."""
         self._objects[kind.key] = kind
         if kind.key_prefix:
-            self._by_prefix.setdefault(kind.key_prefix, kind)
-            if self._by_prefix[kind.key_prefix].key == kind.key:
-                self._by_prefix[kind.key_prefix] = kind
+            self._by_prefix[kind.key_prefix] = kind
         self._views.clear()
 
     def add_field(self, object_name: str, new: FieldType) -> None:

@@ -14,8 +14,8 @@ from random import Random
 from typing import Any
 
 from cshub.core.errors import HubError
-from cshub.core.records import LinkState, RunKind
-from cshub.pipeline.run import Asked
+from cshub.core.records import LinkState, Pair, RunKind
+from cshub.pipeline.run import Asked, known_pair
 from cshub_sandbox.world import Meeting
 from tests.pipeline.crashes import Crash
 from tests.pipeline.lab import Course, Lab
@@ -81,7 +81,7 @@ class History:
         clean = lab.sync(asked=Asked(full_sync=True))
         assert clean.statistics.is_green, self.told
         self._check_values()
-        self._check_ledger(clean.run.pair_id)
+        self._check_ledger(clean.run.pair)
         before = len(lab.written())
         lab.wait(minutes=10)
         second = lab.sync(asked=Asked(full_sync=True))
@@ -112,13 +112,13 @@ class History:
             assert_content(touchpoint["content"], item.text)
         assert set(touchpoint["participants"]) == item.participants, (item, self.told)
 
-    def _check_ledger(self, pair_id: int) -> None:
+    def _check_ledger(self, pair: Pair) -> None:
         lab = self.lab
-        assert lab.ledger.open_intents(pair_id) == []
+        assert lab.ledger.open_intents(pair) == []
         for run in lab.ledger.runs(limit=200):
             if run.statistics is not None and run.closed_at is not None:
                 run.statistics.check()
-        links = lab.ledger.links_in_state(pair_id, list(LinkState))
+        links = lab.ledger.links_in_state(pair, list(LinkState))
         keys = [link.target_key for link in links if link.target_key is not None]
         assert len(keys) == len(set(keys)), self.told
         watermark = lab.ledger.watermark(lab.job.id)
@@ -147,10 +147,10 @@ class History:
         """A touchpoint that the ledger knows: what it does not know yet nobody can prove to be a loss."""
         lab = self.lab
         keys = {str(item["note_id"]): item for item in made_by_hub(lab.sandbox)}
-        pair_id = lab.ledger.pair_id(lab.job.pair_name)
-        if pair_id is None:
+        pair = known_pair(lab.job, lab.ledger)
+        if pair is None:
             return None
-        linked = sorted(lab.ledger.links_by_target(pair_id, list(keys)))
+        linked = sorted(lab.ledger.links_by_target(pair, list(keys)))
         return keys[self.rng.choice(linked)] if linked else None
 
 

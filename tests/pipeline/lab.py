@@ -29,13 +29,9 @@ from cshub.pipeline.map import Mapped, map_records
 from cshub.pipeline.run import Asked, Run
 from cshub.staging import Staging
 from cshub.systems import registry
-from cshub.systems.chorus.catalog import EngagementOptions
 from cshub.systems.chorus.client import ChorusClient
-from cshub.systems.chorus.source import ChorusEngagements
 from cshub.systems.http import Wire
-from cshub.systems.totango.catalog import TouchpointOptions
 from cshub.systems.totango.client import TotangoClient
-from cshub.systems.totango.target import TotangoTouchpoints
 from cshub_sandbox.faults import FaultRule
 from cshub_sandbox.inprocess import call
 from cshub_sandbox.kernel import Request
@@ -102,6 +98,7 @@ class Course:
     planned: Planned | None = None
     planned_at: datetime | None = None
     done: Done | None = None
+    job: BoundJob | None = None
 
     def on(self, lab: Lab) -> Course:
         """The same run in a fork of its lab."""
@@ -151,13 +148,16 @@ class Course:
         raise AssertionError("unreachable")
 
     def _fresh(self) -> Run:
-        self.run = self.lab.new_run(self.kind, run_id=self.run_id)
+        self.run = self.lab.new_run(self.kind, run_id=self.run_id, job=self.job)
         return self.run
 
 
 @dataclass
 class Lab:
-    """``sandbox``, ``ledger`` and files of one test. ``job`` may be replaced between runs."""
+    """``sandbox``, ``ledger`` and files of one test. ``job`` may be replaced between runs.
+
+    ``back``: the job that keeps the same pair in step in the other direction.
+    """
 
     sandbox: Sandbox
     ledger: Ledger
@@ -166,6 +166,7 @@ class Lab:
     job: BoundJob = field(default_factory=lambda: JobLibrary.from_settings().bound(JOB_ID))
     numbers: Any = field(default_factory=count)
     quota: Quota = field(default_factory=NoLimit)
+    back: BoundJob | None = None
 
     @classmethod
     def make(
@@ -178,6 +179,8 @@ class Lab:
         cases: bool = True,
         now: datetime = NOW,
         ledger_url: str | None = None,
+        job: BoundJob | None = None,
+        back: BoundJob | None = None,
     ) -> Lab:
         size = WorldSize(seed=seed, accounts=accounts, meetings=meetings, cases=cases)
         sandbox = Sandbox(size=size, now=now)
@@ -187,7 +190,8 @@ class Lab:
         fuse = Fuse()
         ledger = Ledger(FusedDatabase(ledger_url or f"sqlite:///{folder / 'ledger.db'}", fuse))
         ledger.upgrade()
-        return cls(sandbox, ledger, folder, fuse)
+        job = job or JobLibrary.from_settings().bound(JOB_ID)
+        return cls(sandbox, ledger, folder, fuse, job, back=back)
 
     def fork(self, folder: Path) -> Lab:
         """The same state once more, on SQLite: what happens to one does not happen to the other."""
@@ -219,31 +223,59 @@ class Lab:
         target = self.job.job.target
         self.configure(target=target.model_copy(update={"options": {**target.options, **options}}))
 
-    def new_run(self, kind: RunKind = RunKind.MANUAL, *, run_id: str | None = None) -> Run:
-        template, guard = self.job.template, SendGuard()
-        return Run(
-            run_id=run_id or f"lab-{next(self.numbers)}",
+    def new_run(self, kind: RunKind = RunKind.MANUAL, *, run_id: str | None = None, job: BoundJob | None = None) -> Run:
+        run_id = run_id or f"lab-{next(self.numbers)}"
+        return self._run(job or self.job, run_id, kind, SendGuard())
+
+    def _run(self, bound: BoundJob, run_id: str, kind: RunKind, guard: SendGuard) -> Run:
+        partners = {id(self.job): self.back, id(self.back): self.job}
+        other = partners.get(id(bound))
+        run = Run(
+            run_id=run_id,
             kind=kind,
-            bound=self.job,
-            source_spec=registry.object_spec(template.source),
-            target_spec=registry.object_spec(template.target),
+            bound=bound,
+            source_spec=registry.object_spec(bound.source),
+            target_spec=registry.object_spec(bound.target),
             ledger=self.ledger,
             staging=Staging((self.folder / "staging").as_uri()),
-            open_source=self._source,
-            open_target=lambda: self._target(guard),
+            open_source=lambda: registry.source_of(
+                bound.source,
+                lambda: self._client(bound.source.system, self.quota),
+                bound.source_options,
+                run.mapping.source_fields,
+            ),
+            open_target=lambda: registry.target_of(
+                bound.target,
+                lambda: self._client(bound.target.system, GuardedQuota(self.quota, guard)),
+                bound.target_options,
+                run.attributes,
+            ),
             clock=self.clock,
             guard=guard,
+            partner=None if other is None else lambda: self._run(other, run_id, kind, guard),
+            source_is_written=registry.is_writable(bound.source),
         )
+        return run
 
     def course(
-        self, kind: RunKind = RunKind.MANUAL, *, asked: Asked | None = None, run_id: str | None = None
+        self,
+        kind: RunKind = RunKind.MANUAL,
+        *,
+        asked: Asked | None = None,
+        run_id: str | None = None,
+        job: BoundJob | None = None,
     ) -> Course:
         """A run that can be driven step by step."""
-        return Course(self, run_id or f"lab-{next(self.numbers)}", kind, asked or Asked())
+        return Course(self, run_id or f"lab-{next(self.numbers)}", kind, asked or Asked(), job=job)
 
-    def sync(self, kind: RunKind = RunKind.MANUAL, *, asked: Asked | None = None) -> Done:
+    def sync(self, kind: RunKind = RunKind.MANUAL, *, asked: Asked | None = None, job: BoundJob | None = None) -> Done:
         """One whole run."""
-        return self.course(kind, asked=asked).go_on()
+        return self.course(kind, asked=asked, job=job).go_on()
+
+    def sync_back(self, kind: RunKind = RunKind.MANUAL, *, asked: Asked | None = None) -> Done:
+        """One whole run of the job of the other direction."""
+        assert self.back is not None
+        return self.sync(kind, asked=asked, job=self.back)
 
     def backfill(self, start: datetime, end: datetime) -> list[Done]:
         """One run a day, as Airflow's backfill makes them."""
@@ -275,17 +307,20 @@ class Lab:
     def act(self, service: str, action: str, **arguments: Any) -> Any:
         return self.sandbox.service(service).act(action, arguments)
 
-    def _source(self) -> ChorusEngagements:
-        client = ChorusClient(self._token("chorus"), base_url="http://chorus.test", wire=self.wire("chorus"))
-        return ChorusEngagements(client, EngagementOptions.model_validate(self.job.source_options))
-
-    def _target(self, guard: SendGuard) -> TotangoTouchpoints:
-        wire = self.wire("totango", GuardedQuota(self.quota, guard))
-        client = TotangoClient(self._token("totango"), base_url="http://totango.test", wire=wire)
-        return TotangoTouchpoints(client, TouchpointOptions.model_validate(self.job.target_options))
+    def _client(self, system: str, quota: Quota) -> Any:
+        return _CLIENTS[system](self, self.wire(system, quota))
 
     def _token(self, name: str) -> str:
         return str(self.sandbox.service(name).token)
 
 
+def _chorus(lab: Lab, wire: Wire) -> ChorusClient:
+    return ChorusClient(lab._token("chorus"), base_url="http://chorus.test", wire=wire)
+
+
+def _totango(lab: Lab, wire: Wire) -> TotangoClient:
+    return TotangoClient(lab._token("totango"), base_url="http://totango.test", wire=wire)
+
+
+_CLIENTS: Mapping[str, Callable[[Lab, Wire], Any]] = {"chorus": _chorus, "totango": _totango}
 Maker = Callable[..., Lab]

@@ -156,7 +156,7 @@ def test_a_touchpoint_that_the_native_job_imported_is_adopted_not_made_again(mak
     first, last = min(item.starts_at for item in meetings), max(item.starts_at for item in meetings)
     lab.backfill(first, last + timedelta(seconds=1))
     assert not any(touchpoints_of(lab, item) for item in meetings)
-    links = lab.ledger.links(lab.new_run().pair_id, [item.id for item in meetings])
+    links = lab.ledger.links(lab.new_run().pair, [item.id for item in meetings])
     adopted = {links[item.id].target_key for item in meetings if item.id in links}
     assert adopted <= {str(item["note_id"]) for item in native.values()}
     assert len(adopted) >= 3

@@ -4,6 +4,7 @@ import pytest
 
 from cshub.core.errors import SpecError, TransientError
 from cshub.core.records import LinkState, RunKind, RunOutcome
+from cshub.pipeline.run import known_pair
 from cshub_sandbox.kernel import Reply, Request
 from tests.pipeline.cast import case, meet, revise, touchpoint_of, touchpoints_of, writes_of
 from tests.pipeline.lab import Lab
@@ -66,7 +67,7 @@ def test_a_row_that_always_answers_500_is_set_aside_when_the_service_answers_the
     done = quiet.sync()
     assert (done.statistics.failed, done.statistics.created) == (1, 4)
     assert all(touchpoints_of(quiet, item) for item in others)
-    assert quiet.ledger.open_intents(done.run.pair_id) == []
+    assert quiet.ledger.open_intents(done.run.pair) == []
     cure(quiet)
     quiet.wait(days=3)
     assert quiet.sync().statistics.created == 1
@@ -89,9 +90,9 @@ def test_an_outage_of_the_target_sets_nothing_aside(quiet: Lab) -> None:
     with pytest.raises(TransientError, match="run the step again"):
         course.go_on()
     assert len(quiet.written()) < 30
-    pair_id = quiet.ledger.pair_id(quiet.job.pair_name)
-    assert pair_id is not None
-    assert LinkState.FAILED not in quiet.ledger.count_links(pair_id)
+    pair = known_pair(quiet.job, quiet.ledger)
+    assert pair is not None
+    assert LinkState.FAILED not in quiet.ledger.count_links(pair)
     quiet.sandbox.faults.clear()
     quiet.wait(minutes=5)
     assert course.insist().statistics.created == 30

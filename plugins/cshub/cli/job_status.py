@@ -15,6 +15,7 @@ from cshub.core.jobs import BoundJob
 from cshub.core.records import RETRIED_STATES, RunKind, RunOutcome
 from cshub.ledger import Ledger, RunRow, is_interrupted
 from cshub.library import JobLibrary
+from cshub.pipeline.run import known_pair
 from cshub.settings import Settings
 
 LOOK_BACK_RUNS = (10, 1000)
@@ -55,7 +56,7 @@ def status_of(job_id: str, library: JobLibrary, ledger: Ledger) -> JobStatus:
         faults = len(error.faults)
     newest, last = _newest(job_id, ledger)
     switched_on = bool(bound and bound.job.enabled) or _ran_by_schedule(job_id, ledger)
-    pair = newest.pair_id if newest is not None else ledger.pair_id(bound.pair_name) if bound else None
+    pair = known_pair(bound, ledger) if bound else None
     links = ledger.count_links(pair) if pair is not None else {}
     return JobStatus(
         job_id=job_id,

@@ -21,7 +21,7 @@ def online_faults(item: Selected) -> list[Fault]:
     from cshub.systems import registry
 
     bound = item.bound
-    template, job = bound.template, bound.job
+    job = bound.job
     faults: list[Fault] = []
 
     def check(field: str, remedy: str, ask: Callable[[], Any]) -> Any:

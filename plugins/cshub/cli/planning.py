@@ -29,7 +29,7 @@ from cshub.pipeline.forecast import Forecast, forecast_of
 from cshub.pipeline.map import map_now, map_records, staged_rejects
 from cshub.pipeline.opening import opened_run
 from cshub.pipeline.plans import keep_plan
-from cshub.pipeline.run import Asked, OnProgress, Run, no_progress, window_facts
+from cshub.pipeline.run import Asked, OnProgress, Run, known_pair, no_progress, window_facts
 from cshub.staging import FrameRef
 
 
@@ -169,7 +169,7 @@ def _from_staging(
 ) -> MadePlan:
     rows = list(staged_plan(run, plan))
     counts = count_plan(rows)
-    pair = run.ledger.pair_id(run.bound.pair_name)
+    pair = known_pair(run.bound, run.ledger)
     linked = sum(run.ledger.count_links(pair).values()) if pair is not None else 0
     return MadePlan(
         plan_id=None,

@@ -20,6 +20,7 @@ from cshub.core.records import Action, Change, Link, Outcome
 from cshub.ledger import DecisionRow, Ledger, RejectRow
 from cshub.library import JobLibrary
 from cshub.pipeline.diff import PLAN_SCHEMA
+from cshub.pipeline.run import known_pair
 from cshub.settings import Settings
 from cshub.staging import Staging
 
@@ -52,7 +53,7 @@ def story_of(job_id: str, key: str, *, show_personal: bool) -> Story:
     settings = Settings.from_environment()
     bound = JobLibrary.from_settings(settings).bound(job_id)
     with opened_ledger() as ledger:
-        pair = ledger.pair_id(bound.pair_name)
+        pair = known_pair(bound, ledger)
         if pair is None:
             raise StateError(
                 f"{job_id} has not run yet, so nothing is known of {key}. Start it with `cshub run {job_id}`."
@@ -60,8 +61,9 @@ def story_of(job_id: str, key: str, *, show_personal: bool) -> Story:
         forms = _forms(key)
         links = [*ledger.links(pair, forms).values(), *ledger.links_by_target(pair, forms).values()]
         link = links[0] if links else None
-        names = [link.source_key] if link is not None else forms
-        decisions = [row for name in names for row in ledger.decisions(pair, name)]
+        names = [name for name in (link.source.key, link.target.key) if name] if link is not None else forms
+        found = {row.id: row for name in names for row in ledger.decisions(pair, name)}
+        decisions = [found[number] for number in sorted(found)]
         rejects = [row for row in ledger.rejects(job_id, only_open=False) if row.source_key in names]
         source_key = link.source_key if link is not None else _source_key(decisions, rejects, key)
         unchanged = _unchanged(ledger, Staging(settings.staging_url), job_id, source_key)
@@ -83,7 +85,7 @@ def show_story(screen: Screen, story: Story) -> None:
         screen.show("  no link: nothing of it is in the target")
     else:
         target = (
-            f"target record {link.target_key} in account {link.target_account_id}"
+            f"target record {link.target_key} in account {link.target.account_id}"
             if link.target_key
             else "no target record"
         )
@@ -126,14 +128,14 @@ def story_document(story: Story) -> dict[str, Any]:
             "state": link.state.value,
             "meaning": STATES[link.state.value],
             "target_key": link.target_key,
-            "target_account_id": link.target_account_id,
-            "target_extra": dict(link.target_extra),
+            "target_account_id": link.target.account_id,
+            "target_extra": dict(link.target.extra),
             "version": link.version,
             "first_seen_at": link.first_seen_at,
             "created_at": link.created_at,
             "written_at": link.written_at,
-            "source_modified_at": link.source_modified_at,
-            "target_modified_at": link.target_modified_at,
+            "source_modified_at": link.source.modified_at,
+            "target_modified_at": link.target.modified_at,
         },
         "decisions": [
             {

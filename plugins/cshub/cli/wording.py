@@ -8,21 +8,29 @@ INTERRUPTED = "A person interrupted it. The next run goes on from what is in the
 RULES: Mapping[str, str] = {
     "new": "not seen before: it is created in the target",
     "adopted": "a target record that belongs to it was already there, and is linked to it",
+    "restored_in_source": "deleted on both sides before, and back in the source: it is created again",
     "changed_in_source": "changed in the source since both sides agreed: the target follows",
+    "deleted_in_source": "deleted in the source, and not edited in the target since: it is deleted there too",
     "target_edit_overwritten": "edited in the target, and the job lets the source overwrite such edits",
     "target_edit_kept": "edited in the target, and the job keeps such edits",
-    "conflict_source_wins": "changed on both sides, and the job lets the source win; the target's value is kept here",
-    "conflict_target_kept": "changed on both sides, and the job lets the target win; the source's value is kept here",
+    "target_edit_for_other_direction": "edited in the target: the job of the other direction carries it over",
+    "edit_beats_deletion": "deleted on one side and edited on the other: the edit wins",
+    "conflict_source_wins": "changed on both sides, and the source wins; the target's value is kept here",
+    "conflict_target_kept": "changed on both sides, and the target wins; the source's value is kept here",
     "both_sides_agree": "changed on both sides to the same value: only the ledger learns it",
+    "both_sides_deleted": "deleted on both sides: only the ledger learns it",
     "nothing_changed": "nothing has changed since both sides agreed",
     "still_empty": "its content is not there yet: it is read again in every run",
     "filtered": "a skip rule of the mapping leaves it out",
     "no_account": "the target has no such account yet: it waits, and is sent once the account exists",
     "no_account_reference": "the source record names no account",
     "creation_not_allowed": "it would be new, and the job does not create records (allow_new_records is off)",
-    "deleted_in_target": "it was deleted in the target, and is never made again",
+    "deletion_not_followed": "deleted in the source; the job leaves the target's record (on_source_delete)",
+    "deleted_before_it_was_synced": "deleted in the source before it was ever synced",
+    "deleted_in_target": "it was deleted in the target: not made again; in a two-way sync the other job follows",
     "source_not_readable": "the source did not give it when asked by id: deleted, private or hidden",
     "target_not_readable": "the target did not show its record, nor proved it gone: it is looked at again next time",
+    "undone": "a change of an earlier run was taken back",
     "moved_since_plan": "it changed after the plan was made, so the plan's row was left out",
 }
 STATES: Mapping[str, str] = {
@@ -31,7 +39,9 @@ STATES: Mapping[str, str] = {
     "parked": "waits for its account",
     "rejected": "failed validation; no write was tried",
     "failed": "the target refused the write; tried again in the next run",
+    "missing": "found gone by the job of the other direction; looked at by id in the next run",
     "deleted": "deleted in the target by a person; never made again",
+    "gone": "deleted on both sides; made again if the source brings it back",
 }
 
 

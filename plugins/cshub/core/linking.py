@@ -11,7 +11,7 @@ from cshub.core.objects import Kind
 from cshub.core.plan import side_document, side_of
 from cshub.core.planning import PlanRow
 from cshub.core.records import Action, Intent, Link, LinkSide, LinkState, Operation, Pair, RecordKey, TargetRecord
-from cshub.core.values import fingerprints, parse_moment
+from cshub.core.values import fingerprints, moment_or_midnight
 
 Marks = Mapping[str, str]
 
@@ -66,7 +66,9 @@ def read_back(link: Link, row: PlanRow, record: TargetRecord, *, kinds: Mapping[
     now, names = fingerprints(record.values, kinds), written_fields(row)
     sent = fingerprints({name: row.values.get(name) for name in names}, kinds)
     kept = {name: mark for name, mark in (link.target.marks or {}).items() if name not in names}
-    if (row.action is Action.CREATE and was_edited(record)) or (row.action is Action.UPDATE and two_way):
+    if row.action is Action.CREATE and was_edited(record) and row.source is not None:
+        kept = {**{name: mark for name, mark in row.source.mapped.items() if name in now}, **kept}
+    elif row.action is Action.UPDATE and two_way:
         kept = {**{name: mark for name, mark in sent.items() if name in now}, **kept}
     return link.having(
         target={
@@ -99,7 +101,7 @@ def found_done(intent: Intent, link: Link | None, record: TargetRecord, *, kinds
     source, target = side_of(hint["source"]), side_of(hint["target"])
     assert source is not None and target is not None
     old = link or new_link(intent.pair, intent.source_key, intent.begun_at)
-    dated_at = parse_moment(hint["dated_at"]) if hint["dated_at"] else old.dated_at
+    dated_at = moment_or_midnight(hint["dated_at"]) if hint["dated_at"] else old.dated_at
     if intent.operation is Operation.DELETE:
         return replace(old, source=source, target=target, written_at=intent.begun_at)
     target = replace(
@@ -139,9 +141,9 @@ def _marks_found(intent: Intent, target: LinkSide, record: TargetRecord, kinds: 
     names: Set[str] = set(hint["written"])
     kept = {name: mark for name, mark in (target.marks or {}).items() if name not in names}
     if intent.operation is Operation.CREATE and was_edited(record):
-        kept = {**{name: mark for name, mark in hint["expected"].items() if name in now}, **kept}
+        kept = {**{name: mark for name, mark in hint["source"]["mapped"].items() if name in now}, **kept}
     return {**now, **kept}
 
 
 def _dated_at(row: PlanRow, link: Link) -> datetime | None:
-    return parse_moment(row.dated_at) if row.dated_at else link.dated_at
+    return moment_or_midnight(row.dated_at) if row.dated_at else link.dated_at

@@ -71,6 +71,11 @@ def parse_moment(text: str) -> datetime:
         raise DataError(f"{text[:40]!r} lies outside the years 1 to 9999") from error
 
 
+def moment_or_midnight(text: str) -> datetime:
+    """:func:`parse_moment`, where a bare date stands for its midnight in UTC."""
+    return parse_moment(f"{text}T00:00:00Z" if len(text) == len("2026-11-20") else text)
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -129,11 +129,13 @@ def _note_failure(run: Run, error: HubError) -> None:
     """Close the run red with its error; one that failed before it was opened is kept in the history all the same."""
     if isinstance(error, FencedOut):
         return
+    from cshub.pipeline.run import known_pair
+
     now = run.clock.now()
     row = run.ledger.run(run.run_id) or run.ledger.open_run(
         run.run_id,
         job_id=run.bound.id,
-        pair_id=run.ledger.pair_id(run.bound.pair_name),
+        pair=known_pair(run.bound, run.ledger),
         kind=run.kind,
         window=None,
         job_digest=run.bound.digest,

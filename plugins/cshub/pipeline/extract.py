@@ -6,27 +6,41 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import orjson
 import pandas as pd
 import pyarrow as pa
 
-from cshub.core.records import RETRIED_STATES, LinkState, Origin, Presence, RunKind, SourceRecord
+from cshub.core.ports import Reading
+from cshub.core.records import (
+    RETRIED_STATES,
+    Link,
+    LinkState,
+    Origin,
+    Presence,
+    RecordKey,
+    RunKind,
+    SourceRecord,
+)
 from cshub.core.window import Window, choose_window
 from cshub.pipeline.run import CHUNK, Asked, Run, window_facts
 from cshub.staging import FrameRef
 
 Received = tuple[SourceRecord, Origin]
+ItemT = TypeVar("ItemT")
+_ENDED = frozenset({LinkState.DELETED, LinkState.GONE})
 
-RAW_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("source_key", "origin", "presence", "modified_at", "body")],
-)
+_FACTS = ("source_key", "origin", "presence", "modified_at", "created_at", "dated_at", "account_id", "extra", "body")
+RAW_SCHEMA = pa.schema([(name, pa.string()) for name in _FACTS])
+LOOKED_UP = 2000  # links looked up, and records asked for by id, at a time
 ORIGINS: Mapping[LinkState, Origin] = {
     LinkState.EMPTY: Origin.PENDING,
     LinkState.PARKED: Origin.PARKED,
     LinkState.REJECTED: Origin.RETRY,
     LinkState.FAILED: Origin.RETRY,
+    LinkState.MISSING: Origin.PENDING,
 }
 
 
@@ -52,22 +66,25 @@ def extract(run: Run, asked: Asked, *, only_waiting: bool = False) -> Extracted:
     run.ledger.open_run(
         run.run_id,
         job_id=run.bound.id,
-        pair_id=run.pair_id,
+        pair=run.pair,
         kind=run.kind,
         window=window,
         job_digest=run.bound.digest,
         now=facts.now,
     )
     counts: dict[str, int] = {}
-    received = _received(run, window, only_waiting=only_waiting)
+    if asked.records:
+        received: Iterator[Received] = iter(read_named(run, asked.records))
+    else:
+        received = _received(run, window, only_waiting=only_waiting, full=asked.full_sync)
     ref = run.staging.write(run.bound.id, run.run_id, "raw", _frames(received, counts), schema=RAW_SCHEMA)
-    first_run = facts.watermark is None and asked.window_start is None
+    first_run = facts.watermark is None and asked.window_start is None and not asked.records
     return Extracted(ref, window, first_run, sum(counts.values()), counts)
 
 
 def read_named(run: Run, keys: Sequence[str]) -> list[Received]:
-    """These records by id, for a retry or a fresh look before a saved plan is applied."""
-    return [(record, Origin.NAMED) for page in run.source.read_keys(list(keys)) for record in page.records]
+    """These records by id, for a resync or a fresh look before a plan is carried out."""
+    return [(record, Origin.NAMED) for page in run.source.read_keys(_addresses(run, keys)) for record in page.records]
 
 
 def staged_records(run: Run, ref: FrameRef) -> Iterator[list[Received]]:
@@ -76,40 +93,97 @@ def staged_records(run: Run, ref: FrameRef) -> Iterator[list[Received]]:
         yield [_record(*cells) for cells in frame[list(RAW_SCHEMA.names)].itertuples(index=False, name=None)]
 
 
-def _received(run: Run, window: Window, *, only_waiting: bool) -> Iterator[Received]:
+def _received(run: Run, window: Window, *, only_waiting: bool, full: bool) -> Iterator[Received]:
     seen: set[str] = set()
     if not only_waiting:
         for page in run.source.read_window(window):
-            for record in page.records:
+            for record in _known_if_deleted(run, page.records):
                 if record.key not in seen:
                     seen.add(record.key)
                     yield record, Origin.WINDOW
             run.show({"step": "extract", "read": len(seen)})
+        yield from _missing(run, window, seen, full=full)
     if run.kind is RunKind.BACKFILL:
         return
-    waiting = _waiting(run)
-    keys = [key for key in waiting if key not in seen]
-    if keys:
-        for page in run.source.read_keys(keys):
+    waiting = {key: item for key, item in _waiting(run).items() if key not in seen}
+    for batch in _batched(list(waiting), LOOKED_UP):
+        for page in run.source.read_keys([waiting[key][1] for key in batch]):
             for record in page.records:
                 if record.key not in seen:
                     seen.add(record.key)
-                    yield record, waiting.get(record.key, Origin.RETRY)
+                    yield record, waiting[record.key][0] if record.key in waiting else Origin.RETRY
 
 
-def _waiting(run: Run) -> dict[str, Origin]:
+def _known_if_deleted(run: Run, records: Sequence[SourceRecord]) -> Iterator[SourceRecord]:
+    """Without deleted records that the hub never synced: nothing is to be done about them."""
+    deleted = [record.key for record in records if record.presence is Presence.DELETED]
+    links = run.ledger.links(run.pair, deleted) if deleted else {}
+    for record in records:
+        link = links.get(record.key)
+        if record.presence is not Presence.DELETED or (link is not None and link.state is not LinkState.GONE):
+            yield record
+
+
+def _missing(run: Run, window: Window, seen: set[str], *, full: bool) -> Iterator[Received]:
+    """Linked records that a complete read did not show and that are proven by id to be deleted.
+
+    Where the source lists records by date, those dated in the window; in a full sync all that are linked. Records that
+    turn out to be there were left out by a filter, and stay so.
+    """
+    if not run.plan_rules().follows_deletions:
+        return
+    if full:
+        links: Iterable[Link] = run.ledger.linked(run.pair)
+    elif run.source.reading is Reading.BY_DATE:
+        links = run.ledger.links_dated(run.pair, window)
+    else:
+        return
+    absent = (link.source.address for link in links if link.source.key not in seen and link.state not in _ENDED)
+    for batch in _batched((address for address in absent if address is not None), LOOKED_UP):
+        run.note(f"looking by id at {len(batch)} records that were not listed")
+        for page in run.source.read_keys(batch):
+            for record in page.records:
+                if record.presence is Presence.DELETED and record.key not in seen:
+                    seen.add(record.key)
+                    yield record, Origin.WINDOW
+
+
+def _waiting(run: Run) -> dict[str, tuple[Origin, RecordKey]]:
     since = run.clock.now() - run.bound.window.pending
-    links = run.ledger.links_in_state(run.pair_id, RETRIED_STATES, seen_since=since)
-    return {link.source_key: ORIGINS[link.state] for link in links}
+    links = run.ledger.links_in_state(run.pair, RETRIED_STATES, seen_since=since)
+    # a record found missing is no matter of how long ago it was first seen
+    links += run.ledger.links_in_state(run.pair, [LinkState.MISSING])
+    return {link.source_key: (ORIGINS[link.state], link.source.address or RecordKey(link.source_key)) for link in links}
+
+
+def _addresses(run: Run, keys: Sequence[str]) -> list[RecordKey]:
+    links = run.ledger.links(run.pair, list(keys))
+    known = {key: link.source.address for key, link in links.items()}
+    return [known.get(key) or RecordKey(key) for key in keys]
+
+
+def _batched(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 def _frames(received: Iterable[Received], counts: dict[str, int]) -> Iterator[pd.DataFrame]:
     chunk: list[tuple[str | None, ...]] = []
     for record, origin in received:
         counts[origin.value] = counts.get(origin.value, 0) + 1
-        body = None if record.body is None else _as_json(record.body)
-        modified_at = record.modified_at.isoformat() if record.modified_at else None
-        chunk.append((record.key, origin.value, record.presence.value, modified_at, body))
+        moments = (record.modified_at, record.created_at, record.dated_at)
+        chunk.append(
+            (
+                record.key,
+                origin.value,
+                record.presence.value,
+                *(None if moment is None else moment.isoformat() for moment in moments),
+                record.account_id or None,
+                orjson.dumps(dict(record.extra)).decode() if record.extra else None,
+                None if record.body is None else _as_json(record.body),
+            )
+        )
         if len(chunk) == CHUNK:
             yield _frame(chunk)
             chunk = []
@@ -129,9 +203,20 @@ def _as_json(body: Mapping[str, Any]) -> str:
         return json.dumps(body, ensure_ascii=True)
 
 
-def _record(key: str, origin: str, presence: str, modified_at: Any, body: Any) -> Received:
-    moment = datetime.fromisoformat(modified_at) if isinstance(modified_at, str) else None
-    record = SourceRecord(key, _parsed(body) if isinstance(body, str) else None, moment, Presence(presence))
+def _record(key: str, origin: str, presence: str, *facts: Any) -> Received:
+    texts = [fact if isinstance(fact, str) else None for fact in facts]
+    modified_at, created_at, dated_at = (datetime.fromisoformat(text) if text else None for text in texts[:3])
+    account_id, extra, body = texts[3:]
+    record = SourceRecord(
+        key,
+        None if body is None else _parsed(body),
+        modified_at,
+        Presence(presence),
+        created_at=created_at,
+        dated_at=dated_at,
+        account_id=account_id or "",
+        extra=orjson.loads(extra) if extra else {},
+    )
     return record, Origin(origin)
 
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from cshub.core.errors import TransientError
+from cshub.core.linking import learned
 from cshub.core.planning import PlanRow
 from cshub.core.records import Action, Link, LinkState, Outcome, RejectEntry, RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
-from cshub.core.values import parse_moment
 from cshub.core.window import Window, next_watermark
 from cshub.pipeline.diff import staged_plan
 from cshub.pipeline.locking import locked
@@ -21,7 +22,8 @@ from cshub.pipeline.recheck import moved_rows
 from cshub.pipeline.rejects import record_rejects
 from cshub.pipeline.run import LOADING, Run
 from cshub.pipeline.settle import AFTER_OWN_CALL_S, AFTER_TAKEOVER_S, settle
-from cshub.pipeline.writes import OPERATIONS, Writer, Written, decision_of, new_link
+from cshub.pipeline.targets import batches
+from cshub.pipeline.writes import OPERATIONS, Writer, Written, decision_of
 from cshub.staging import FrameRef
 
 RECHECK_AFTER = timedelta(minutes=10)
@@ -31,8 +33,9 @@ LEDGER_BATCH = 500
 FAILURES_IN_A_ROW = 3  # the service is taken to be down, the rest is left to the next try
 PROGRESS_EVERY = timedelta(seconds=1)
 SENDING_ROUNDS = 4
+_ORDER = (Action.DELETE, Action.UPDATE, Action.CREATE)
 _WATERMARK_KINDS = frozenset({RunKind.SCHEDULED, RunKind.MANUAL})
-_HANDLED = frozenset({LinkState.IN_STEP, LinkState.EMPTY, LinkState.DELETED})
+_HANDLED = frozenset({LinkState.IN_STEP, LinkState.EMPTY, LinkState.DELETED, LinkState.GONE})
 _DEFAULT_OUTCOMES: Mapping[Action, Outcome] = {
     Action.UNCHANGED: Outcome.UNCHANGED,
     Action.SKIP: Outcome.SKIPPED,
@@ -125,7 +128,7 @@ class _Load:
         entries = {entry.source_key: entry for entry in self.run.ledger.decisions_of_run(self.run.run_id)}
         self.told = {(entry.source_key, entry.outcome, entry.rule) for entry in entries.values()}
         rows = [row for row in self.rows if row.source_key in entries and row.source_key not in self.settled]
-        links = self.run.ledger.links(self.run.pair_id, [row.source_key for row in rows])
+        links = self.run.ledger.links(self.run.pair, [row.source_key for row in rows])
         for row in rows:
             link, entry = links.get(row.source_key), entries[row.source_key]
             if link is not None and link.version != row.link_version:
@@ -134,11 +137,11 @@ class _Load:
     def record_decisions(self) -> None:
         """Store what needs no call: parked, skipped, kept and learned."""
         waiting = [row for row in self.rows if row.action not in OPERATIONS and row.source_key not in self.settled]
-        telling = [row for row in waiting if row.state is not None or self._is_news(row)]
+        telling = [row for row in waiting if row.teaches or self._is_news(row)]
         for start in range(0, len(telling), LEDGER_BATCH):
             batch = telling[start : start + LEDGER_BATCH]
-            links = self.run.ledger.links(self.run.pair_id, [row.source_key for row in batch])
-            moved = [row for row in batch if row.state and _version(links.get(row.source_key)) != row.link_version]
+            links = self.run.ledger.links(self.run.pair, [row.source_key for row in batch])
+            moved = [row for row in batch if row.teaches and _version(links.get(row.source_key)) != row.link_version]
             for row in moved:
                 self._note(row, self.writer.moved(row))
             standing = [row for row in batch if row.source_key not in self.settled]
@@ -146,7 +149,7 @@ class _Load:
             self.run.ledger.record(
                 self.writer.fence,
                 self.run.run_id,
-                links=[_learned(self.run, row, links.get(row.source_key), now) for row in standing if row.state],
+                links=[learned(row, links.get(row.source_key), self.run.pair, now) for row in standing if row.teaches],
                 decisions=[decision_of(row, _DEFAULT_OUTCOMES[row.action], row.target_key) for row in standing],
                 now=now,
             )
@@ -205,26 +208,47 @@ class _Load:
         return [row for row in self.rows if row.action in OPERATIONS and row.source_key not in self.settled]
 
     def _send(self, rows: Sequence[PlanRow]) -> None:
-        """Send each row once, unless the service answers several in a row not at all."""
-        links = self.run.ledger.links(self.run.pair_id, [row.source_key for row in rows])
+        """Send each row once, unless the service answers several calls in a row not at all."""
+        links = self.run.ledger.links(self.run.pair, [row.source_key for row in rows])
+        calls = self._calls(rows)
         in_a_row = 0
-        for number, row in enumerate(rows):
-            if self._is_outdated(row):
-                self._recheck([item for item in rows[number:] if self._is_outdated(item)][:CHANGES_RECHECKED])
-            if row.source_key in self.settled:
+        for number, call in enumerate(calls):
+            if any(self._is_outdated(row) for row in call):
+                coming = [row for later in calls[number:] for row in later if self._is_outdated(row)]
+                self._recheck(coming[: max(CHANGES_RECHECKED, len(call))])
+            batch = [row for row in call if row.source_key not in self.settled]
+            if not batch:
                 continue
-            written = self.writer.write(row, links.get(row.source_key))
-            self._note(row, written)
-            if written.outcome is None:
-                in_a_row += 1
-                self.troubles.pop(row.source_key, None)
-                self.troubles[row.source_key] = written.reason
-            else:
-                in_a_row, self.answered = 0, True
-                self.sent.add(row.source_key)
+            for row, result in zip(batch, self.writer.write(batch, links), strict=True):
+                self._note(row, result)
+                if result.outcome is None:
+                    self.troubles.pop(row.source_key, None)
+                    self.troubles[row.source_key] = result.reason
+                else:
+                    self.sent.add(row.source_key)
+            answered = any(row.source_key in self.settled for row in batch)
+            in_a_row = 0 if answered else in_a_row + 1
+            self.answered = self.answered or answered
             self.show()
             if in_a_row == FAILURES_IN_A_ROW:
                 return
+
+    def _calls(self, rows: Sequence[PlanRow]) -> list[Sequence[PlanRow]]:
+        """The rows as they go out together: of one operation, as many as the target takes at once.
+
+        Rows of one account stay together: a target that locks the account of what it writes locks it once. Rows that
+        had trouble go alone, so that one of them cannot hold up the others again.
+        """
+        size = self.run.target.batch_size
+        if size == 1:
+            return [[row] for row in rows]
+        fresh = [row for row in rows if row.source_key not in self.troubles]
+        fresh.sort(key=lambda row: (_ORDER.index(row.action), row.account_id or "", row.source_key))
+        calls: list[Sequence[PlanRow]] = []
+        for _, group in groupby(fresh, key=lambda row: row.action):
+            calls += batches(list(group), size)
+        troubled = [row for row in rows if row.source_key in self.troubles]
+        return calls + [list(group) for _, group in groupby(troubled, key=lambda row: (row.action, row.source_key))]
 
     def _is_outdated(self, row: PlanRow) -> bool:
         """Whether a change rests on a look at the target that is too old."""
@@ -239,7 +263,7 @@ class _Load:
 
     def _give_up(self, rows: Sequence[PlanRow]) -> None:
         """The service answers other records: these are not waiting for it to come back."""
-        links = self.run.ledger.links(self.run.pair_id, [row.source_key for row in rows])
+        links = self.run.ledger.links(self.run.pair, [row.source_key for row in rows])
         for row in rows:
             self._note(row, self.writer.give_up(row, links.get(row.source_key), self.troubles[row.source_key]))
 
@@ -256,26 +280,11 @@ def _version(link: Link | None) -> int | None:
     return None if link is None else link.version
 
 
-def _learned(run: Run, row: PlanRow, link: Link | None, now: datetime) -> Link:
-    """The link after a decision that sent nothing."""
-    old = link or new_link(run, row.source_key, now)
-    changed = replace(
-        old, state=row.state or old.state, source_base=row.source_base, mapping_version=run.mapping.version
-    )
-    if row.target_base is not None:
-        changed = replace(changed, target_base=row.target_base, target_extra=row.target_extra)
-    if row.target_key is not None:
-        changed = replace(changed, target_key=row.target_key, target_account_id=row.account_id)
-    if row.target_modified_at:
-        changed = replace(changed, target_modified_at=parse_moment(row.target_modified_at))
-    return changed
-
-
 def _still_rejected(run: Run, rejects: Sequence[RejectEntry]) -> Sequence[RejectEntry]:
     """Without those that were handled after a kept plan was made."""
     if run.kind is not RunKind.APPLY:
         return rejects
-    links = run.ledger.links(run.pair_id, list({entry.source_key for entry in rejects}))
+    links = run.ledger.links(run.pair, list({entry.source_key for entry in rejects}))
     handled = {key for key, link in links.items() if link.state in _HANDLED}
     return [entry for entry in rejects if entry.source_key not in handled]
 

@@ -16,7 +16,7 @@ from cshub.pipeline.run import Run
 def locked(run: Run) -> Iterator[Fence]:
     """Be the only writer of the pair. Raises ``LockHeld`` when another run is; a retry of this run takes over."""
     holder = f"{socket.gethostname()}:{os.getpid()}"
-    name = f"pair:{run.pair_id}"
+    name = f"pair:{run.pair.number}"
     fence = run.ledger.acquire_lock(name, holder=holder, run_id=run.run_id, now=run.clock.now(), ttl=LOCK_TTL)
     run.guard.arm(run.ledger, fence, run.clock)
     try:

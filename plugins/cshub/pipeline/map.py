@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from cshub.core.errors import SpecError
-from cshub.core.mapping import CompiledMapping, MappedRecord
-from cshub.core.objects import Kind, Role
+from cshub.core.mapping import UNSENT, CompiledMapping, MappedRecord, Seen
+from cshub.core.objects import Kind
 from cshub.core.planning import Rule
 from cshub.core.records import RejectEntry
 from cshub.core.schema import META, frame_rows, map_chunk, to_frame
@@ -105,7 +105,7 @@ def mapped_schema(mapping: CompiledMapping) -> pa.Schema:
     lists = {"_absent", "_warnings"}
     columns = [(name, pa.list_(pa.string()) if name in lists else pa.string()) for name in META]
     for name, spec in mapping.attributes.items():
-        if spec.role not in {Role.RECORD_KEY, Role.ACCOUNT_KEY}:
+        if spec.role not in UNSENT:
             columns.append((name, _ARROW.get(spec.kind, pa.string())))
     return pa.schema(columns)
 
@@ -113,7 +113,7 @@ def mapped_schema(mapping: CompiledMapping) -> pa.Schema:
 def _map_chunk(received: Sequence[Received], mapping: CompiledMapping, tally: _Tally) -> pd.DataFrame:
     present = [(record, origin) for record, origin in received if record.body is not None]
     missing = [
-        MappedRecord(record.key, origin, None, {}, None, Rule.SOURCE_NOT_READABLE.value)
+        MappedRecord(Seen.of(record, origin), {}, None, Rule.SOURCE_NOT_READABLE.value)
         for record, origin in received
         if record.body is None
     ]

@@ -40,7 +40,7 @@ def opened_run(
     bound = library.bound(job_id)
     with Ledger.open(settings.ledger_url) as ledger:
         refuse_rival(library, bound, ledger)
-        yield run_of(bound, run_id, kind, ledger, settings, clock=clock, on_progress=on_progress)
+        yield run_of(bound, run_id, kind, ledger, settings, library=library, clock=clock, on_progress=on_progress)
 
 
 def refuse_rival(library: JobLibrary, bound: BoundJob, ledger: Ledger) -> None:
@@ -63,12 +63,14 @@ def run_of(
     ledger: Ledger,
     settings: Settings,
     *,
+    library: JobLibrary,
     clock: Clock | None = None,
     on_progress: OnProgress = no_progress,
+    guard: SendGuard | None = None,
 ) -> Run:
-    """A run of a job over an open ledger."""
-    template, job = bound.template, bound.job
-    guard = SendGuard()
+    """A run of a job over an open ledger. ``guard``: that of the run whose lock this one works under."""
+    job = bound.job
+    guard = guard or SendGuard()
 
     shared = quotas_of(ledger, sleep=telling_waits(lambda text: run.note(text)))
 
@@ -79,17 +81,39 @@ def run_of(
         run_id=run_id,
         kind=kind,
         bound=bound,
-        source_spec=registry.object_spec(template.source),
-        target_spec=registry.object_spec(template.target),
+        source_spec=registry.object_spec(bound.source),
+        target_spec=registry.object_spec(bound.target),
         ledger=ledger,
         staging=Staging(settings.staging_url),
-        open_source=lambda: registry.open_source(template.source, job.source.connection, bound.source_options, quotas),
-        open_target=lambda: registry.open_target(template.target, job.target.connection, bound.target_options, quotas),
+        open_source=lambda: registry.open_source(
+            bound.source, job.source.connection, bound.source_options, quotas, run.mapping.source_fields
+        ),
+        open_target=lambda: registry.open_target(
+            bound.target, job.target.connection, bound.target_options, quotas, run.attributes
+        ),
         clock=clock or SystemClock(),
         on_progress=on_progress,
         guard=guard,
+        partner=_partner(library, bound, run_id, kind, ledger, settings, clock, guard),
+        source_is_written=registry.is_writable(bound.source),
     )
     return run
+
+
+def _partner(
+    library: JobLibrary,
+    bound: BoundJob,
+    run_id: str,
+    kind: RunKind,
+    ledger: Ledger,
+    settings: Settings,
+    clock: Clock | None,
+    guard: SendGuard,
+) -> Callable[[], Run] | None:
+    other = library.partner(bound)
+    if other is None:
+        return None
+    return lambda: run_of(other, run_id, kind, ledger, settings, library=library, clock=clock, guard=guard)
 
 
 def telling_waits(note: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> Callable[[float], None]:

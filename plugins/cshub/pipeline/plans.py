@@ -28,7 +28,7 @@ def keep_plan(run: Run, planned: Planned, *, rejects: FrameRef, statistics: RunS
     run.ledger.save_plan(
         plan_id,
         job_id=run.bound.id,
-        pair_id=run.pair_id,
+        pair_id=run.pair.number,
         run_id=run.run_id,
         window=window,
         reference={
@@ -81,12 +81,12 @@ def apply_plan(run: Run, plan: KeptPlan) -> Loaded:
         )
     if plan.window is None:
         raise StateError(f"The plan {plan.plan_id} has no window: make a new plan with `cshub plan {run.bound.id}`.")
-    now, pair_id = run.clock.now(), run.pair_id
+    now, pair = run.clock.now(), run.pair
     run.ledger.mark_applied(plan.plan_id, run.run_id, now)
     run.ledger.open_run(
         run.run_id,
         job_id=run.bound.id,
-        pair_id=pair_id,
+        pair=pair,
         kind=run.kind,
         window=plan.window,
         job_digest=run.bound.digest,

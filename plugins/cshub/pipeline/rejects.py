@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from cshub.core.records import DecisionEntry, LinkState, Outcome, RejectEntry
+from cshub.core.linking import new_link
+from cshub.core.records import DecisionEntry, Link, LinkState, Outcome, RejectEntry
 from cshub.ledger import Fence
 from cshub.pipeline.run import Run
-from cshub.pipeline.writes import new_link
 
 LEDGER_BATCH = 500
 
@@ -20,17 +19,21 @@ def record_rejects(run: Run, fence: Fence, rejects: Sequence[RejectEntry]) -> No
     fresh = [key for key in keys if key not in known]
     for start in range(0, len(fresh), LEDGER_BATCH):
         batch = fresh[start : start + LEDGER_BATCH]
-        links = run.ledger.links(run.pair_id, batch)
+        links = run.ledger.links(run.pair, batch)
         now = run.clock.now()
         reasons = {key: [entry for entry in rejects if entry.source_key == key] for key in batch}
         run.ledger.record(
             fence,
             run.run_id,
-            links=[replace(links.get(key) or new_link(run, key, now), state=LinkState.REJECTED) for key in batch],
+            links=[_waiting(links.get(key) or new_link(run.pair, key, now)) for key in batch],
             decisions=[_rejected(key, reasons[key]) for key in batch],
             rejects=[entry for key in batch for entry in reasons[key]],
             now=now,
         )
+
+
+def _waiting(link: Link) -> Link:
+    return link.having(source={"state": LinkState.REJECTED})
 
 
 def _rejected(key: str, entries: Sequence[RejectEntry]) -> DecisionEntry:

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 import xxhash
 
-from cshub.core.jobs import BoundJob, OnNull
-from cshub.core.mapping import CompiledMapping, compile_mapping
-from cshub.core.objects import ObjectSpec, Role
+from cshub.core.jobs import BoundJob, OnNull, OnSourceDelete
+from cshub.core.mapping import UNSENT, CompiledMapping, compile_mapping
+from cshub.core.objects import Kind, ObjectSpec, Role
 from cshub.core.planning import PlanRules
 from cshub.core.ports import Source, Target
-from cshub.core.records import RunKind
+from cshub.core.records import Pair, RunKind
 from cshub.core.values import FINGERPRINT_VERSION
 from cshub.core.window import Window, WindowFacts, WindowRules
 from cshub.ledger import Ledger
@@ -55,7 +55,9 @@ class Run:
     """One run of one job: its settings, its stores and its two systems.
 
     ``source`` and ``target`` are opened on first use, so that a step which needs only one never signs in to the other.
-    ``shown`` is the progress told last.
+    ``partner`` makes the run of the job that keeps the pair in step in the other direction, under the same id; None
+    when there is no such job. ``source_is_written``: some job can write what this one reads. ``shown`` is the progress
+    told last.
     """
 
     run_id: str
@@ -71,6 +73,17 @@ class Run:
     on_progress: OnProgress = no_progress
     guard: SendGuard = field(default_factory=SendGuard)
     shown: dict[str, Any] = field(default_factory=dict)
+    partner: Callable[[], Run] | None = None
+    source_is_written: bool = False
+
+    @property
+    def two_way(self) -> bool:
+        return self.partner is not None
+
+    @cached_property
+    def other_direction(self) -> Run | None:
+        """The run of the partner job, made once."""
+        return self.partner() if self.partner else None
 
     @cached_property
     def source(self) -> Source:
@@ -84,21 +97,43 @@ class Run:
     def mapping(self) -> CompiledMapping:
         rows = "\n".join(row.model_dump_json() for row in self.bound.fields)
         version = f"{FINGERPRINT_VERSION}:{xxhash.xxh3_64_hexdigest(rows.encode())}"
-        return compile_mapping(self.bound, self.target_spec, version=version)
+        return compile_mapping(
+            self.bound, self.source_spec, self.target_spec, version=version, marks_source=self.source_is_written
+        )
 
     @cached_property
-    def pair_id(self) -> int:
-        """The pair of this job, bound to what both connections are signed in to.
+    def pair(self) -> Pair:
+        """The pair of this job, bound to what both connections are signed in to, as this job's direction sees it.
 
         Raises :class:`~cshub.core.errors.IdentityChanged` when a connection points elsewhere than before.
         """
-        template = self.bound.template
+        source, target = self.bound.source, self.bound.target
         return self.ledger.bind_pair(
             self.bound.pair_name,
-            source=(template.source.system, template.source.object, self.source.identity()),
-            target=(template.target.system, template.target.object, self.target.identity()),
+            source=(source.system, source.object, self.source.identity()),
+            target=(target.system, target.object, self.target.identity()),
             now=self.clock.now(),
         )
+
+    @cached_property
+    def noted(self) -> dict[str, Kind]:
+        """Fields of the target that only the partner job reads, with their kinds."""
+        other = self.other_direction
+        if other is None:
+            return {}
+        names = [name for name in other.mapping.paths.values() if name not in self.mapping.kinds]
+        fields = self.target_spec.fields
+        return {name: fields[name].kind if name in fields else Kind.ANY for name in names}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Everything of the target that is remembered, with its kind."""
+        return {**self.noted, **self.mapping.kinds}
+
+    @property
+    def attributes(self) -> list[str]:
+        """What a target must show of its records: the attributes this job writes, and what its partner reads."""
+        return [*(name for name, spec in self.mapping.attributes.items() if spec.role not in UNSENT), *self.noted]
 
     def show(self, progress: Mapping[str, Any]) -> None:
         """Tell whoever watches how far the run is."""
@@ -119,31 +154,47 @@ class Run:
         return WindowRules(timedelta(days=window.first_run_days), timedelta(hours=window.overlap_hours))
 
     def plan_rules(self) -> PlanRules:
-        compared = {
-            name: spec
-            for name, spec in self.mapping.attributes.items()
-            if spec.role not in {Role.RECORD_KEY, Role.ACCOUNT_KEY}
-        }
+        compared = {name: spec for name, spec in self.mapping.attributes.items() if spec.role not in UNSENT}
+        options = self.target_spec.options.model_validate(self.bound.target_options)
+        once = options.create_only()
+        policies = {row.target: row.policy for row in self.bound.fields if row.policy is not None}
+        on_delete = self.bound.job.on_source_delete
+        follows = on_delete is OnSourceDelete.DELETE
         return PlanRules(
             kinds={name: spec.kind for name, spec in compared.items()},
-            updateable=frozenset(name for name, spec in compared.items() if spec.updateable),
+            updateable=frozenset(name for name, spec in compared.items() if spec.updateable and name not in once),
             clearing=frozenset(row.target.name for row in self.mapping.rows if row.on_null is OnNull.CLEAR),
             content=self.mapping.attribute_with(Role.CONTENT),
             allow_new=self.bound.job.allow_new_records,
-            target_edit=self.bound.job.on_target_edit,
+            target_edit=self.bound.on_target_edit,
             now=self.clock.now(),
+            paths=self.mapping.paths,
+            noted=self.noted,
+            policies=policies,
+            two_way=self.two_way,
+            follows_deletions=follows or (on_delete is OnSourceDelete.DELETE_WHEN_TWO_WAY and self.two_way),
+            source_system=self.bound.source.system,
+            target_system=self.bound.target.system,
+            mapping_version=self.mapping.version,
         )
 
     def api_calls(self) -> dict[str, int]:
         """Calls this process sent so far, by system. A system that was never opened is left out."""
         calls: dict[str, int] = {}
         for name, system in (
-            ("source", self.bound.template.source.system),
-            ("target", self.bound.template.target.system),
+            ("source", self.bound.source.system),
+            ("target", self.bound.target.system),
         ):
             if name in self.__dict__:
                 calls[system] = calls.get(system, 0) + self.__dict__[name].calls
         return calls
+
+
+def known_pair(bound: BoundJob, ledger: Ledger) -> Pair | None:
+    """The pair of a job as far as the ledger has it; neither system is asked who it is."""
+    source, target = bound.source, bound.target
+    ends = {"source": (source.system, source.object), "target": (target.system, target.object)}
+    return ledger.find_pair(bound.pair_name, **ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +205,7 @@ class Asked:
     window_start: datetime | None = None
     window_end: datetime | None = None
     full_sync: bool = False
+    records: tuple[str, ...] = ()  # only these, by their ids in the source; made again if they were deleted
 
 
 def window_facts(run: Run, asked: Asked) -> WindowFacts:

@@ -78,7 +78,12 @@ SYSTEMS: Mapping[str, System] = {
                 spec="cshub.systems.totango.catalog:TOUCHPOINT",
                 source="cshub.systems.totango.touchpoint_source:TotangoTouchpointSource",
                 target="cshub.systems.totango.target:TotangoTouchpoints",
-            )
+            ),
+            "task": Offer(
+                spec="cshub.systems.totango.task_catalog:TASK",
+                source="cshub.systems.totango.task_source:TotangoTaskSource",
+                target="cshub.systems.totango.task_target:TotangoTasks",
+            ),
         },
     ),
     "salesforce": System(

@@ -1,0 +1,146 @@
+"""What a plan needs to know of the target: its records as they are now, found by date, by id, or by a source's id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from cshub.core.diff import needs_proof
+from cshub.core.objects import Role
+from cshub.core.planning import Desired, PlanRules, TargetView
+from cshub.core.records import Link, LinkState, Origin, Presence, TargetRecord
+from cshub.core.values import moment_or_midnight
+from cshub.core.window import Window
+from cshub.pipeline.run import Run
+
+SEARCH_LAG = timedelta(minutes=5)
+"""A search may show the state before our own write: seconds (docs/vendors/totango.md §6.2), here with room."""
+READ_BATCH = 2000
+ItemT = TypeVar("ItemT")
+
+
+def is_alive(link: Link) -> bool:
+    """Whether both records of the link are there as far as the ledger knows."""
+    return link.is_linked and link.state not in {LinkState.DELETED, LinkState.GONE}
+
+
+@dataclass(slots=True)
+class Targets:
+    """The target's records that matter to a plan.
+
+    Where reading by id is cheap, all linked ones are read so. Elsewhere they are read by date, and proven by id where a
+    search is not enough.
+    """
+
+    run: Run
+    rules: PlanRules
+    links: Mapping[str, Link]
+    by_key: dict[str, TargetRecord] = field(default_factory=dict)
+    by_external_id: dict[str, TargetRecord] = field(default_factory=dict)
+    proven: dict[str, TargetRecord | None] = field(default_factory=dict)
+
+    def look(self, desired: Sequence[Desired]) -> None:
+        """Read all that the plan of these records needs to know of the target."""
+        if not self.run.target.reads_cheaply:
+            self._read_around(desired)
+            self._read_released(desired)
+        self._prove(desired)
+        unlinked = {item.external_id for item in desired if self._alive(item.source_key) is None and _is_live(item)}
+        if unlinked:
+            found = self.run.target.read_external(unlinked)
+            self.by_external_id.update({key.lower(): record for key, record in found.items()})
+
+    def home(self, draft: Desired) -> str | None:
+        """The account a record's people belong to."""
+        view, link = self.view(draft), self._alive(draft.source_key)
+        if view is not None and view.record is not None:
+            return view.record.account_id
+        return (link.target.account_id if link else None) or draft.account_id
+
+    def view(self, desired: Desired) -> TargetView | None:
+        link = self._alive(desired.source_key)
+        if link is None or link.target_key is None:
+            record = self._adoptable(desired)
+            return TargetView(Presence.PRESENT, record) if record else None
+        if link.target_key in self.proven:
+            record = self.proven[link.target_key]
+            return TargetView(Presence.PRESENT if record else Presence.DELETED, record)
+        return self._searched(link.target_key)
+
+    def _alive(self, source_key: str) -> Link | None:
+        link = self.links.get(source_key)
+        return link if link is not None and is_alive(link) else None
+
+    def _read_around(self, desired: Sequence[Desired]) -> None:
+        """Read the target over the days that the window's records lie in; older ones are read by id."""
+        name = self.run.mapping.attribute_with(Role.DATE)
+        moments = [
+            moment_or_midnight(item.values[name])
+            for item in desired
+            if name and item.origin is Origin.WINDOW and item.values.get(name)
+        ]
+        if moments:
+            self._search(min(moments), max(moments))
+
+    def _read_released(self, desired: Sequence[Desired]) -> None:
+        """Look where a record that waited is about to be made: somebody else may have made it since."""
+        name = self.run.mapping.attribute_with(Role.DATE)
+        for item in desired:
+            waited = item.origin is not Origin.WINDOW and item.account_id and self._alive(item.source_key) is None
+            if name and waited and item.skip_reason is None and item.values.get(name):
+                moment = moment_or_midnight(item.values[name])
+                self._search(moment, moment)
+
+    def _search(self, first: datetime, last: datetime) -> None:
+        for page in self.run.target.read_window(Window(first, last + timedelta(milliseconds=1))):
+            for record in page:
+                self.by_key[record.key] = record
+                if record.external_id:
+                    self.by_external_id[record.external_id] = record
+
+    def _prove(self, desired: Sequence[Desired]) -> None:
+        """Read by id every linked record that was not searched, not shown, or shown as it was before our last write.
+
+        One whose account tells nothing (it was merged into another) is looked for at its date.
+        """
+        wanted = [
+            link.target.address
+            for link in self.links.values()
+            if is_alive(link)
+            and link.target.address is not None
+            and needs_proof(link, self._searched(link.target.address.key), self.rules, lag=SEARCH_LAG)
+        ]
+        for batch in batches(wanted, READ_BATCH):
+            self.proven.update(self.run.target.read_keys(batch))
+        if self.run.target.reads_cheaply:
+            return
+        unproven = {key.key for key in wanted} - self.proven.keys() - self.by_key.keys()
+        name = self.run.mapping.attribute_with(Role.DATE)
+        for item in desired:
+            link = self.links.get(item.source_key)
+            if name and link is not None and link.target_key in unproven and item.values.get(name):
+                moment = moment_or_midnight(item.values[name])
+                self._search(moment, moment)
+
+    def _searched(self, key: str) -> TargetView | None:
+        record = self.by_key.get(key)
+        return TargetView(Presence.PRESENT, record) if record else None
+
+    def _adoptable(self, desired: Desired) -> TargetRecord | None:
+        """A record of the target that carries this one's id, or whose own id this one names."""
+        record = self.by_external_id.get(desired.external_id.lower()) or self.by_key.get(desired.external_id)
+        if record is None:
+            return None
+        taken = self.run.ledger.links_by_target(self.run.pair, [record.key]).get(record.key)
+        return None if taken is not None and is_alive(taken) else record
+
+
+def _is_live(desired: Desired) -> bool:
+    return desired.presence is Presence.PRESENT and desired.skip_reason is None and bool(desired.external_id)
+
+
+def batches(items: Sequence[ItemT], size: int) -> Iterator[Sequence[ItemT]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cshub.core.errors import ProtocolFault
+from cshub.core.errors import DataError, ProtocolFault
 from cshub.core.ids import to_18
 
 
@@ -195,7 +195,7 @@ def read_deleted(raw: Any, start: datetime) -> DeletedRecords:
             covered_until=moment(raw["latestDateCovered"]),
             has_gap=available > start,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, DataError) as error:
         raise _odd("deleted records") from error
 
 
@@ -203,7 +203,7 @@ def read_updated(raw: Any) -> UpdatedRecords:
     """Raises :class:`ProtocolFault` for anything but the answer of the updated-records call."""
     try:
         return UpdatedRecords(tuple(to_18(item) for item in raw["ids"]), moment(raw["latestDateCovered"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, DataError) as error:
         raise _odd("changed records") from error
 
 

@@ -224,10 +224,10 @@ def error_of_salesforce(answer: Answer, place: Place, reset_s: float | None) -> 
     body = _json(answer)
     if isinstance(body, Mapping) and isinstance(body.get("error"), str):
         return _error_of_oauth(answer.status, place, body["error"], _line(str(body.get("error_description") or "")))
-    rows = body if isinstance(body, list) else [body] if isinstance(body, Mapping) and "errorCode" in body else []
-    if not rows:
+    first = body[0] if isinstance(body, list) and body else body
+    if not (isinstance(first, Mapping) and "errorCode" in first):
         return _error_without_code(answer, place, reset_s)
-    error = row_error(rows[0])
+    error = row_error(first)
     said = f"{place} answered {answer.status}: {error}"
     if error.code in RULES:
         return _error_of_rule(error, answer.status, place, said)

@@ -19,8 +19,9 @@ from cshub_sandbox.totango.event_search import read_timeline, search_events
 from cshub_sandbox.totango.people import search_contacts, search_team
 from cshub_sandbox.totango.query import parse_query
 from cshub_sandbox.totango.rendering import render_task
-from cshub_sandbox.totango.switches import Omitted, Region, TaskReply
+from cshub_sandbox.totango.switches import Omitted, Region, TaskRead, TaskReply, UnknownTask
 
+_SPARSE = ("id", "title", "status")  # the fields of a task that scripts read
 EU_SITE = "t11"  # what the vendor's own app takes for Europe
 US_SITE = "t1"
 
@@ -110,7 +111,12 @@ def read_task(on: Behaviour, call: Call) -> Any:
     if not given:
         raise bad_request("id is required")
     task = on.tenant.tasks.get(int(given)) if re.fullmatch(r"[0-9]{1,18}", given) else None
-    return [] if task is None else [render_task(task)]
+    if task is None:
+        if on.tenant.switches.unknown_task is UnknownTask.NOT_FOUND:
+            raise not_found("Task not found")
+        return []
+    shown = render_task(task)
+    return [shown if on.tenant.switches.task_read is TaskRead.FULL else {name: shown[name] for name in _SPARSE}]
 
 
 def export_tasks(on: Behaviour, call: Call) -> Any:

@@ -75,6 +75,22 @@ class TaskReply(StrEnum):
     TEXT = "text"
 
 
+class TaskRead(StrEnum):
+    FULL = "full"
+    SPARSE = "sparse"
+
+
+class UnknownTask(StrEnum):
+    EMPTY = "empty"
+    NOT_FOUND = "not_found"
+
+
+class TaskExport(StrEnum):
+    WITH_IDS = "with_ids"
+    WITHOUT_IDS = "without_ids"
+    REFUSED = "refused"
+
+
 class ParticipantForm(StrEnum):
     TEXT = "text"
     OBJECT = "object"
@@ -138,5 +154,14 @@ class TotangoSwitches(BaseModel):
     )
     task_delete_event: bool = Field(False, description="A deleted task leaves an event with action `delete`.")
     task_reply: TaskReply = Field(TaskReply.JSON, description="Reply to a task create or update: JSON or plain text.")
+    task_read: TaskRead = Field(
+        TaskRead.FULL, description="What a task read by id shows: every field, or only id, title and status."
+    )
+    unknown_task: UnknownTask = Field(
+        UnknownTask.EMPTY, description="A task that is not there, read by id: an empty array or 404."
+    )
+    task_export: TaskExport = Field(
+        TaskExport.WITH_IDS, description="The task export has a column `id`, drops it, or answers 400 to every call."
+    )
     ingestion_lag_s: float = Field(5.0, ge=0, description="Seconds until an account sent to the ingestion hub exists.")
     clock_skew_s: float = Field(0.0, description="Seconds by which the service's clock is ahead of the world's.")

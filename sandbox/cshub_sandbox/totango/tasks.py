@@ -14,7 +14,7 @@ from cshub_sandbox.totango.bodies import Payload
 from cshub_sandbox.totango.catalogues import StatusLabel
 from cshub_sandbox.totango.errors import bad_request, not_found
 from cshub_sandbox.totango.records import Event, EventType, Origin, Task, TaskAction, TaskChange, TaskStatus
-from cshub_sandbox.totango.switches import Unknown
+from cshub_sandbox.totango.switches import TaskExport, Unknown
 from cshub_sandbox.totango.tenant import Tenant, iso_ms
 from cshub_sandbox.totango.touchpoints import choose_flow
 
@@ -126,9 +126,13 @@ class Tasks:
 
     def export_csv(self, query: Any, columns: Sequence[str]) -> str:
         """Rows of all tasks, with a header. ``query`` may order them; filters by automation or board match nothing."""
+        form = self._tenant.switches.task_export
+        if form is TaskExport.REFUSED:
+            raise bad_request("The export is not available")
         if not isinstance(query, dict):
             raise bad_request("query must be a JSON object")
-        chosen = list(columns) or list(EXPORT_COLUMNS)
+        wanted = list(columns) or list(EXPORT_COLUMNS)
+        chosen = [column for column in wanted if column != "id" or form is TaskExport.WITH_IDS]
         unknown = [column for column in chosen if column not in EXPORT_COLUMNS]
         if unknown:
             raise bad_request(f"Unknown column {unknown[0]}")

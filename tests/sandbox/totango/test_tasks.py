@@ -186,5 +186,26 @@ def test_an_export_that_cannot_be_read_is_answered_400(totango: Any, query: dict
     assert totango.send("GET", f"{PATH}/export/csv", query=query).status == 400
 
 
+def test_a_read_by_id_may_show_little_of_a_task(totango: Any) -> None:
+    task_id = totango.task()
+    totango.switches.task_read = "sparse"
+    assert read(totango, task_id) == {"id": task_id, "title": "Call", "status": "open"}
+
+
+def test_a_task_that_is_not_there_may_be_answered_404(totango: Any) -> None:
+    totango.switches.unknown_task = "not_found"
+    assert totango.send("GET", PATH, query={"id": "1"}).status == 404
+    assert read(totango, totango.task())["title"] == "Call"
+
+
+def test_the_export_may_lack_ids_or_be_refused(totango: Any) -> None:
+    totango.task()
+    totango.switches.task_export = "without_ids"
+    header = totango.send("GET", f"{PATH}/export/csv", query={"fields": "id,title,due_date"}).text.splitlines()[0]
+    assert header == "title,due_date"
+    totango.switches.task_export = "refused"
+    assert totango.send("GET", f"{PATH}/export/csv").status == 400
+
+
 def test_a_task_by_path_is_not_simulated_for_reading(totango: Any) -> None:
     assert totango.send("GET", f"{PATH}/{totango.task()}").status == 501

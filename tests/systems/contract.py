@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -140,7 +140,9 @@ class SourceContract:
     def test_a_record_read_by_key_is_as_the_window_shows_it(self, case: SourceCase) -> None:
         shown = {record.key: record for record in records_of(case.source, case.window)}
         for record in _by_key(case.source, _addresses(case)[:5]):
-            assert record == shown[record.key]
+            listed = shown[record.key]
+            assert replace(record, body=None) == replace(listed, body=None)
+            assert (record.body or {}).items() >= (listed.body or {"": "no body"}).items()
 
     def test_a_deletion_is_proven_by_key(self, case: SourceCase) -> None:
         if case.delete_by_hand is None:
@@ -314,9 +316,9 @@ class TargetContract:
         before = case.held()
         case.fault(FaultRule.parse({**fault, "only_writes": True, "nth": 1}))
         (verdict,) = case.target.write([_creation(case)])
-        assert isinstance(verdict.error, AmbiguousWrite)
         made = case.held() - before
         assert len(made) == 1
+        assert isinstance(verdict.error, AmbiguousWrite) or {verdict.key and verdict.key.key} == made
         assert set(_found(case, case.values)) == made
 
     @pytest.mark.parametrize(

@@ -90,5 +90,10 @@ def ids_called(names: Iterable[str], what: str, entries: Sequence[CatalogueEntry
     return frozenset(entry.id for entry in entries if entry.name.strip().casefold() in wanted)
 
 
+def entry_name(entries: Sequence[CatalogueEntry], entry_id: str | None) -> str | None:
+    """The name of the entry with this id, None when there is none."""
+    return next((entry.name for entry in entries if entry.id == entry_id), None)
+
+
 def _knows(entries: Sequence[CatalogueEntry], entry_id: str) -> bool:
     return any(entry.id == entry_id for entry in entries)

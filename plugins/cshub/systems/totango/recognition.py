@@ -33,6 +33,11 @@ def recognised(notes: Iterable[Touchpoint], hint: Mapping[str, Any]) -> list[Tou
     return [*matching, *edited]
 
 
+def text_digests(text: str | None) -> set[str]:
+    """Digests of a text in the two forms in which services give it back."""
+    return {_digest(normalise_text(text)), _digest(loose_form(text))}
+
+
 def _creation(note: Touchpoint) -> tuple[int, int]:
     return note.creation_ms or 0, note.note_id
 
@@ -61,8 +66,7 @@ def _has_author(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
 
 
 def _has_content(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
-    expected = {hint["content"], hint["loose"]}
-    return not expected.isdisjoint({_digest(normalise_text(note.text)), _digest(loose_form(note.text))})
+    return not text_digests(note.text).isdisjoint({hint["content"], hint["loose"]})
 
 
 def _digest(text: str) -> str:

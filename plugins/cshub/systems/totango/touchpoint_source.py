@@ -12,9 +12,9 @@ from cshub.core.values import iso_ms
 from cshub.core.window import Window
 from cshub.systems.totango.account_options import AccountMatch
 from cshub.systems.totango.catalog import TouchpointSourceOptions
-from cshub.systems.totango.choices import Catalogues
+from cshub.systems.totango.choices import Catalogues, entry_name
 from cshub.systems.totango.client import TotangoClient
-from cshub.systems.totango.models import CatalogueEntry, EventType, Touchpoint, from_ms, read_touchpoint, to_ms
+from cshub.systems.totango.models import EventType, Touchpoint, from_ms, read_touchpoint, to_ms
 from cshub.systems.totango.people import AccountFinder
 from cshub.systems.totango.port import TotangoPort
 from cshub.systems.totango.references import AccountReferences, PeopleReferences
@@ -133,11 +133,11 @@ class TotangoTouchpointSource(TotangoPort):
             "origin": note.origin,
         }
         if self._wants("flow"):
-            body["flow"] = _name(self._catalogues.flows, note.activity_type_id)
+            body["flow"] = entry_name(self._catalogues.flows, note.activity_type_id)
         if self._wants("touchpoint_type"):
-            body["touchpoint_type"] = _name(self._catalogues.types, note.touchpoint_type)
+            body["touchpoint_type"] = entry_name(self._catalogues.types, note.touchpoint_type)
         if self._wants("reasons"):
-            body["reasons"] = [name for tag in note.tags or () if (name := _name(self._catalogues.reasons, tag))]
+            body["reasons"] = [name for tag in note.tags or () if (name := entry_name(self._catalogues.reasons, tag))]
         if note.participants is not None and self._wants("participant_emails"):
             known = {emails.get((note.account_id, user_id)) for user_id in note.participants}
             body["participant_emails"] = sorted(email for email in known if email is not None)
@@ -150,7 +150,3 @@ class TotangoTouchpointSource(TotangoPort):
 def _missing(key: RecordKey, found: Mapping[str, Touchpoint | None]) -> SourceRecord:
     presence = Presence.DELETED if key.key in found else Presence.ABSENT
     return SourceRecord(key.key, None, None, presence, account_id=key.account_id, extra=key.extra)
-
-
-def _name(entries: Sequence[CatalogueEntry], entry_id: str | None) -> str | None:
-    return next((entry.name for entry in entries if entry.id == entry_id), None)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
-from .sandbox import SERVICES, Sandbox, WorldSize
+from .sandbox import SERVICES, Sandbox, WorldSize, login_of
 from .server import CONTROL, SandboxServer
 
 EPILOG = """\
@@ -28,14 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs until SIGTERM or SIGINT. Gives 0 after an orderly stop, 1 when a port is taken, 2 for wrong arguments."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    if arguments.salesforce_port is not None:
-        print("Salesforce is not simulated yet: --salesforce-port has no effect.", file=sys.stderr)
     size = WorldSize(arguments.seed, arguments.accounts, arguments.meetings)
     try:
         sandbox = Sandbox(SERVICES, size=size, now=arguments.now)
     except ValueError as problem:
         parser.error(str(problem))
-    ports = {"chorus": arguments.chorus_port, "totango": arguments.totango_port, CONTROL: arguments.control_port}
+    ports = {name: getattr(arguments, f"{name}_port") for name in (*SERVICES, CONTROL)}
     try:
         asyncio.run(_serve(SandboxServer(sandbox, ports=ports), as_json=arguments.json))
     except OSError as problem:
@@ -59,7 +57,9 @@ async def _serve(server: SandboxServer, *, as_json: bool) -> None:
 
 def _ready_line(server: SandboxServer) -> str:
     ready = {
-        name: {"url": server.urls[name], "token": server.sandbox.service(name).token} for name in server.sandbox.gates
+        name: {"url": server.urls[name], "token": service.token, **login_of(service)}
+        for name in server.sandbox.gates
+        if (service := server.sandbox.service(name))
     }
     return json.dumps({**ready, CONTROL: {"url": server.urls[CONTROL]}})
 
@@ -71,9 +71,11 @@ def _ready_text(server: SandboxServer) -> str:
         "",
     ]
     for name in server.sandbox.gates:
-        lines.append(f"  {name:<8} {server.urls[name]}   token {server.sandbox.service(name).token}")
+        service = server.sandbox.service(name)
+        lines.append(f"  {name:<10} {server.urls[name]}   token {service.token}")
+        lines += [f"  {'':<10} {key.replace('_', ' ')} {value}" for key, value in login_of(service).items()]
     lines += [
-        f"  {CONTROL:<8} {server.urls[CONTROL]}   open it to see what it can do",
+        f"  {CONTROL:<10} {server.urls[CONTROL]}   open it to see what it can do",
         "",
         "Stop it with Ctrl-C.",
     ]
@@ -83,7 +85,7 @@ def _ready_text(server: SandboxServer) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cshub sandbox",
-        description="Simulates Chorus and Totango on this machine, on one believable world made from a seed.",
+        description="Simulates Chorus, Totango and Salesforce on this machine, on one believable world from a seed.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -95,11 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--meetings", type=int, default=size.meetings, help="meetings in 120 days (default %(default)s)"
     )
-    for name in ("chorus", "totango", "salesforce", "control"):
-        default = None if name == "salesforce" else 0
-        parser.add_argument(
-            f"--{name}-port", type=_port, default=default, metavar="P", help="0, the default, = any free"
-        )
+    for name in (*SERVICES, CONTROL):
+        parser.add_argument(f"--{name}-port", type=_port, default=0, metavar="P", help="0, the default, = any free")
     parser.add_argument(
         "--now", type=_moment, metavar="TIME", help="when the world's clock starts (ISO 8601 with zone; default: now)"
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from .faults import MEANINGS, FaultRule
 from .kernel import LogEntry, Reply, Request
-from .sandbox import Sandbox
+from .sandbox import Sandbox, login_of
 
 LONGEST_MOVE_S = 10 * 365 * 86_400.0
 
@@ -147,7 +147,8 @@ class Control:
         except ValueError as problem:
             raise Unacceptable(str(problem)) from problem
         tokens = {name: self._service(name).token for name in self._sandbox.gates}
-        return {**self._world(request), "tokens": tokens}
+        logins = {name: dict(login) for name in self._sandbox.gates if (login := login_of(self._service(name)))}
+        return {**self._world(request), "tokens": tokens, "logins": logins}
 
     def _read_clock(self, request: Request) -> Any:
         return {"now": self._sandbox.clock.now().isoformat()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -66,12 +67,18 @@ PAGE_FAULTS = frozenset(
     }
 )
 READING_POSTS = ("search", "scroll", ":export", "/login")
+SALESFORCE_ROOT = "/services/"
+SALESFORCE_READING = re.compile(
+    r"/services/(oauth2/.*|Soap/.*|data/[^/]+/(composite/sobjects/[^/]+/?|jobs/query(/.*)?))"
+)
 
 
 def is_write(request: Request) -> bool:
     """Whether a call changes what a service holds: by method, except POSTs that only search, export or sign in."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return False
+    if request.path.startswith(SALESFORCE_ROOT):
+        return SALESFORCE_READING.fullmatch(request.path) is None
     return not any(word in request.path for word in READING_POSTS)
 
 

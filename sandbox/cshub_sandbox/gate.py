@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,7 +17,20 @@ from .kernel import Clock, LogEntry, Reply, Request, Service
 from .page_faults import find_rows, spoil
 
 TOKEN_HEADERS = ("app-token", "authorization", "x-ziaccesstoken", "cookie")
-SECRET_FIELDS = frozenset({"password", "token", "app-token", "signature", "x-ziaccesstoken", "access_token"})
+SECRET_FIELDS = frozenset(
+    {
+        "password",
+        "token",
+        "app-token",
+        "signature",
+        "x-ziaccesstoken",
+        "access_token",
+        "client_secret",
+        "assertion",
+    }
+)
+SECRET_ELEMENTS = re.compile(r"(<(?:\w+:)?(password|sessionId)>).*?(</(?:\w+:)?\2>)", re.DOTALL)
+QUERY_PAGE = re.compile(r"(/services/data/[^/]+/query(?:All)?)/.*")
 HIDDEN = "***"
 REDIRECT_PATH = "/redirected/"
 WEB_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><p>Please sign in.</p></body></html>"
@@ -106,7 +120,7 @@ class Gate:
     def _serve(self, request: Request) -> Reply:
         reply = self.service.handle(request)
         if self._faults.wants(FaultKind.REPEATED_PAGE) and _is_json(reply):
-            self._last_bodies[request.method, request.path] = reply.body
+            self._last_bodies[_page_key(request)] = reply.body
         return reply
 
     def _meet(self, fault: ScriptedFault, request: Request) -> Outcome:
@@ -119,7 +133,7 @@ class Gate:
         if kind is FaultKind.TOKEN_EXPIRED:
             expired = {name: "expired" if name in TOKEN_HEADERS else value for name, value in request.headers.items()}
             return Outcome(self._serve(replace(request, headers=expired)))
-        previous = self._last_bodies.get((request.method, request.path))
+        previous = self._last_bodies.get(_page_key(request))
         reply = self._serve(request)
         if kind is FaultKind.STATUS_AFTER_COMMIT:
             reply = _status_reply(fault)
@@ -141,6 +155,11 @@ BEFORE_COMMIT = frozenset(
         FaultKind.REDIRECT_LOOP,
     }
 )
+
+
+def _page_key(request: Request) -> tuple[str, str]:
+    """What the pages of one list have in common: the method, and the path without the name of the page."""
+    return request.method, QUERY_PAGE.sub(r"\1", request.path.rstrip("/"))
 
 
 def _transport(kind: FaultKind, delay_s: float) -> Transport | None:
@@ -204,7 +223,7 @@ def readable_body(request: Request) -> Any:
         text = request.body.decode("utf-8", "replace")
     if request.media_type == "application/x-www-form-urlencoded":
         return _hidden(dict(parse_qsl(text, keep_blank_values=True)))
-    return text
+    return SECRET_ELEMENTS.sub(rf"\g<1>{HIDDEN}\g<3>", text) if "xml" in request.media_type else text
 
 
 def _hidden(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -17,6 +17,7 @@ from .world_builder import build_world
 SERVICES: dict[str, str] = {
     "chorus": "cshub_sandbox.chorus:ChorusService",
     "totango": "cshub_sandbox.totango:TotangoService",
+    "salesforce": "cshub_sandbox.salesforce:SalesforceService",
 }
 """Every simulated service: name -> where its class is. The class is called with ``(world, clock, seed=...)``."""
 
@@ -26,6 +27,12 @@ def make_service(name: str, world: World, clock: SandboxClock) -> Service:
     module, _, attribute = SERVICES[name].partition(":")
     service: Service = getattr(import_module(module), attribute)(world, clock, seed=world.seed)
     return service
+
+
+def login_of(service: Any) -> Mapping[str, str]:
+    """What a client needs to sign in to a service, besides its token; empty for services that only take tokens."""
+    login: Mapping[str, str] = getattr(service, "login", {})
+    return login
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from .sandbox import Sandbox
 
 HOST = "127.0.0.1"
 CONTROL = "control"
-LARGEST_BODY = 64 * 1024 * 1024
+LARGEST_BODY = 160 * 1024 * 1024  # a bulk upload, docs/vendors/salesforce.md §3.2
+LONGEST_LINE = 256 * 1024  # bytes; a service that takes less says so itself
 
 
 class Handle(Protocol):
@@ -57,7 +58,14 @@ class SandboxServer:
 
     async def _listen(self, name: str, handle: Handle) -> None:
         runner = web.ServerRunner(
-            web.Server(_handler(handle), access_log=None, request_factory=_make_request), shutdown_timeout=0.2
+            web.Server(
+                _handler(handle),
+                access_log=None,
+                request_factory=_make_request,
+                max_line_size=LONGEST_LINE,
+                max_field_size=LONGEST_LINE,
+            ),
+            shutdown_timeout=0.2,
         )
         await runner.setup()
         self._runners.append(runner)

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from .sandbox import SERVICES, Sandbox, WorldSize
+from .sandbox import SERVICES, Sandbox, WorldSize, login_of
 from .server import CONTROL, SandboxServer
 
 START_TIMEOUT_S = 30.0
@@ -124,6 +124,15 @@ class RunningSandbox:
     @property
     def totango(self) -> Endpoint:
         return self.endpoint("totango")
+
+    @property
+    def salesforce(self) -> Endpoint:
+        return self.endpoint("salesforce")
+
+    @property
+    def salesforce_login(self) -> Mapping[str, str]:
+        """client_id, client_secret, domain, username, password, security_token of the integration user."""
+        return login_of(self.sandbox.service("salesforce"))
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def test_the_demo_says_what_it_does_and_shows_the_statistics_of_all_rounds(stage
         "Starting Airflow",
         "Switching on errand: the schedule starts the first sync by itself",
         "errand: ✓ load",
-        "Meanwhile: somebody looks at the sandbox ['chorus', 'totango'",
+        "Meanwhile: somebody looks at the sandbox ['chorus', 'salesforce', 'totango'",
         "Statistics",
         "calls to totango │ 3 │ 3 │ 3",
         "Where to look Airflow http://127.0.0.1:",

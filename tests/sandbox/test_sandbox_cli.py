@@ -32,15 +32,25 @@ def test_one_json_line_says_where_everything_listens_and_a_signal_stops_it(numbe
     with start("--json", "--seed", "7", "--now", "2026-11-20T12:00:00Z") as process:
         assert process.stdout is not None
         ready: dict[str, Any] = json.loads(process.stdout.readline())
-        assert set(ready) == {"chorus", "totango", "control"}
+        assert set(ready) == {"chorus", "totango", "salesforce", "control"}
+        assert set(ready["chorus"]) == set(ready["totango"]) == {"url", "token"}
+        login = {"client_id", "client_secret", "domain", "username", "password", "security_token"}
+        assert set(ready["salesforce"]) == {"url", "token"} | login
         me = requests.get(
             ready["chorus"]["url"] + "/api/v1/users/me", headers={"Authorization": ready["chorus"]["token"]}, timeout=5
+        )
+        credentials = {name: ready["salesforce"][name] for name in ("client_id", "client_secret")}
+        signed_in = requests.post(
+            ready["salesforce"]["url"] + "/services/oauth2/token",
+            data={"grant_type": "client_credentials", **credentials},
+            timeout=5,
         )
         log = requests.get(ready["control"]["url"] + "/log", timeout=5).json()
         process.send_signal(number)
         rest, errors = process.communicate(timeout=10)
-    assert me.status_code == 200
-    assert [line["service"] for line in log] == ["chorus"]
+    assert (me.status_code, signed_in.status_code) == (200, 200)
+    assert [line["service"] for line in log] == ["chorus", "salesforce"]
+    assert credentials["client_secret"] not in json.dumps(log)
     assert log[0]["at"].startswith("2026-11-20T12:00")
     assert (process.returncode, rest, errors) == (0, "", "")
 
@@ -62,12 +72,12 @@ def test_a_call_that_hangs_does_not_keep_it_from_stopping() -> None:
 def test_without_json_a_person_is_told_where_to_look() -> None:
     with start("--salesforce-port", "0") as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(7)]
+        lines = [process.stdout.readline() for _ in range(14)]
         process.terminate()
         _, errors = process.communicate(timeout=10)
     text = "".join(lines)
-    assert "The sandbox is up: 8 accounts" in text and "chorus   http://127.0.0.1:" in text and "Ctrl-C" in text
-    assert "Salesforce is not simulated yet" in errors
+    assert "The sandbox is up: 8 accounts" in text and "chorus     http://127.0.0.1:" in text and "Ctrl-C" in text
+    assert "salesforce http://127.0.0.1:" in text and "security token" in text and errors == ""
 
 
 def test_a_port_that_is_taken_is_said_in_one_line() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from cshub_sandbox.kernel import Clock, Reply, Request
 from cshub_sandbox.salesforce.actions import Actions
 from cshub_sandbox.salesforce.api import Api
 from cshub_sandbox.salesforce.objects import Schema
-from cshub_sandbox.salesforce.org import DOMAIN
+from cshub_sandbox.salesforce.org import DOMAIN, Org
 from cshub_sandbox.salesforce.rows import Store
 from cshub_sandbox.salesforce.seeding import INTEGRATION_USER, seed_org
 from cshub_sandbox.salesforce.state import describe_state
@@ -19,7 +20,7 @@ from cshub_sandbox.world import World
 
 
 class SalesforceService:
-    """One org made from a world. The same world and seed give the same org, ids included.
+    """One org made from a world, when it is first used. The same world and seed give the same org, ids included.
 
     ``store`` holds the raw rows and ``schema`` all objects: read them freely, change them through ``act`` or calls.
     """
@@ -30,11 +31,22 @@ class SalesforceService:
         self, world: World, clock: Clock, *, seed: int = 0, switches: SalesforceSwitches | None = None
     ) -> None:
         self.switches = switches or SalesforceSwitches()
-        self._org = seed_org(world, clock, self.switches, seed=seed)
-        self._api = Api(self._org, Writer(self._org))
-        self._actions = Actions(self._org, self._api.behaviour.writer, self._api.behaviour.cursors)
-        self._integration_user = self._org.app.run_as or ""
+        self._world = world
+        self._clock = clock
+        self._seed = seed
         self._token = ""
+
+    @cached_property
+    def _org(self) -> Org:
+        return seed_org(self._world, self._clock, self.switches, seed=self._seed)
+
+    @cached_property
+    def _api(self) -> Api:
+        return Api(self._org, Writer(self._org))
+
+    @cached_property
+    def _actions(self) -> Actions:
+        return Actions(self._org, self._api.behaviour.writer, self._api.behaviour.cursors)
 
     @property
     def store(self) -> Store:
@@ -51,20 +63,22 @@ class SalesforceService:
     @property
     def user_id(self) -> str:
         """The integration user."""
-        return self._integration_user
+        found = self._org.user_named(INTEGRATION_USER)
+        assert found is not None
+        return found
 
     @property
     def token(self) -> str:
         """The token of a session of the integration user that was opened without a login; the same until it ends."""
         now = self._org.now()
         if not self._org.sessions.is_open(self._token, now, life_s=self.switches.token_life_s):
-            self._token = self._org.sessions.open(self._integration_user, now).token
+            self._token = self._org.sessions.open(self.user_id, now).token
         return self._token
 
     @property
     def login(self) -> Mapping[str, str]:
         """What a client needs to sign in: application, domain, and the integration user's password and token."""
-        credentials = self._org.credentials[self._integration_user]
+        credentials = self._org.credentials[self.user_id]
         return {
             "client_id": self._org.app.client_id,
             "client_secret": self._org.app.client_secret,

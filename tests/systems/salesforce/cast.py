@@ -70,11 +70,16 @@ class Stage:
     def __init__(
         self, *steps: Say | Exception, credentials: Credentials = APP, policy: HttpPolicy | None = None, **more: Any
     ) -> None:
-        self.script = Script(*steps)
+        self.script = more.pop("script", None) or Script(*steps)
         self.time = FakeTime()
         self.client = SalesforceClient(
             credentials, wire=self.time.wire(self.script, policy=policy, quota=more.pop("quota", None)), **more
         )
+
+    def form(self, index: int) -> dict[str, list[str]]:
+        """Fields of a form that was sent."""
+        body = self.sent[index].body or b""
+        return parse_qs(body if isinstance(body, str) else body.decode())
 
     @property
     def sent(self) -> list[PreparedRequest]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from typing import Any
 
 import pytest
 import requests
@@ -130,8 +131,9 @@ def test_only_creates_may_not_be_sent_twice(method: str, path: str, effect: Effe
 
 def test_the_calls_of_the_library_itself_are_as_careful() -> None:
     stage = signed_in(Say(502))
+    events: Any = stage.client.sf.Event
     with pytest.raises(errors.AmbiguousWrite):
-        stage.client.sf.Event.create({"Subject": "x"})
+        events.create({"Subject": "x"})
     assert len(stage.sent) == 2
 
 

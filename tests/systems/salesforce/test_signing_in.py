@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 import logging
 from pathlib import Path
-from urllib.parse import parse_qs
+from typing import Any
 
 import jwt
 import pytest
@@ -66,8 +66,7 @@ def test_a_certificate_signs_in_as_its_user(pem: str, tmp_path: Path, from_file:
     credentials = Credentials(domain="acme.my", consumer_key="k", username="amy@acme.example", **key)
     stage = signed_in(page(), credentials=credentials)
     assert list(stage.client.query("SELECT Id FROM Event")) == []
-    form = parse_qs(bytes(stage.sent[0].body or b"").decode())
-    claims = jwt.decode(form["assertion"][0], options={"verify_signature": False, "verify_exp": False})
+    claims = jwt.decode(stage.form(0)["assertion"][0], options={"verify_signature": False, "verify_exp": False})
     assert (claims["iss"], claims["sub"], claims["aud"]) == ("k", "amy@acme.example", "https://acme.my.salesforce.com")
 
 
@@ -123,7 +122,7 @@ def test_the_old_password_flow_appends_the_security_token() -> None:
     )
     stage = signed_in(credentials=its)
     _ = stage.client.sf
-    assert parse_qs(bytes(stage.sent[0].body or b"").decode())["password"] == ["pw-1234tok-5678"]
+    assert stage.form(0)["password"] == ["pw-1234tok-5678"]
 
 
 KEY_AND_SECRET = {"consumer_key": "k", "consumer_secret": "s"}
@@ -266,8 +265,9 @@ def test_a_session_made_elsewhere_cannot_be_renewed() -> None:
 
 def test_the_records_of_the_library_never_renew_without_end() -> None:
     stage = signed_in(EXPIRED)
+    events: Any = stage.client.sf.Event
     with pytest.raises(AuthenticationFailed):
-        stage.client.sf.Event.get("00U5g0000000001")
+        events.get("00U5g0000000001")
     assert len(stage.sent) == 2
 
 

@@ -53,7 +53,7 @@ class ConditionReport:
         return tuple(dict.fromkeys(use.path for use in self.uses if use.object is None))
 
 
-_BAD_ESCAPE = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nrtbfNRTBF\"'\\_%])")
+_GOOD_TEXT = re.compile(r"(?:[^\\]|\\(?:u[0-9a-fA-F]{4}|[nrtbfNRTBF\"'\\_%]))*")
 _LOOKS_DATED = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:?\d{2})?)?", re.IGNORECASE)
 _DATED_NAME = re.compile(r"(date|stamp|time)(__c)?$", re.IGNORECASE)
 _ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2})$", re.IGNORECASE)
@@ -167,8 +167,9 @@ class _Walk:
         if part.type == "MOMENT":
             return self._moment(tree, str(part))
         inner = str(part)[1:-1]
-        if bad := _BAD_ESCAPE.search(inner):
-            at = _column(tree) + 1 + bad.start()
+        good = _GOOD_TEXT.match(inner)
+        if good is not None and good.end() < len(inner):
+            at = _column(tree) + 1 + good.end()
             self.faults.append(ConditionFault(at, "a backslash stands before a sign it cannot escape", "Write \\\\."))
         if len(inner) > LONGEST_VALUE:
             self._blame(tree, f"the text has {len(inner):,} characters, {LONGEST_VALUE:,} fit", "Shorten it.")

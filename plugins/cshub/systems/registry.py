@@ -84,6 +84,10 @@ SYSTEMS: Mapping[str, System] = {
                 source="cshub.systems.totango.task_source:TotangoTaskSource",
                 target="cshub.systems.totango.task_target:TotangoTasks",
             ),
+            "campaign_touch": Offer(
+                spec="cshub.systems.totango.campaign_catalog:CAMPAIGN_TOUCH",
+                source="cshub.systems.totango.campaign_touch_source:TotangoCampaignTouches",
+            ),
         },
     ),
     "salesforce": System(

@@ -133,6 +133,7 @@ TASK = spec_of(
             "Assigner",
             "who made the task; Totango takes the owner of the token",
             "dana@vendor.example",
+            role=Role.INFORMATIVE,
             personal=True,
         ),
         _read_only(
@@ -141,6 +142,7 @@ TASK = spec_of(
             "Create Date",
             "when the task was made; Totango sets its own",
             "2026-11-20T10:00:00.000Z",
+            role=Role.INFORMATIVE,
         ),
         _read_only(
             "last_update_date",

@@ -75,7 +75,7 @@ class TaskReader:
         return {**found, **dict.fromkeys(task_id for task_id in missing if task_id in told_gone or task_id in proven)}
 
     def check(self, task_ids: Iterable[str], rows: Mapping[str, Row | None]) -> None:
-        """Raises :class:`ShortRead` when one of these tasks, which the log mentions, is neither there nor proven gone."""
+        """Raises :class:`ShortRead` when one of these tasks, which the log names, is neither there nor proven gone."""
         unread = [task_id for task_id in task_ids if task_id not in rows]
         if unread:
             raise ShortRead(

@@ -144,7 +144,7 @@ def _edit(on: Behaviour, call: Call, record: dict[str, Any]) -> Write:
 
 def _deletion(on: Behaviour, call: Call, text: str) -> Write:
     def write() -> dict[str, Any]:
-        kind = call.actor.view.object_of(text)
+        kind = call.actor.view.object_of(on.org.given_id(text))
         if kind is None:
             raise malformed_id(text)
         return _done(on.writer.delete(call.actor, kind, text, in_row=True))

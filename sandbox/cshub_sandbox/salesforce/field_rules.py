@@ -7,11 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cshub_sandbox.salesforce.errors import SalesforceError, malformed_id
-from cshub_sandbox.salesforce.ids import resolve
 from cshub_sandbox.salesforce.objects import TEXT_KINDS, FieldKind, FieldType, ObjectType
 from cshub_sandbox.salesforce.org import Org
 from cshub_sandbox.salesforce.rows import full_id
-from cshub_sandbox.salesforce.switches import WrongCase
 
 _EMAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+\.[^\s@.,;<>]+")
 _SHOWN = 80
@@ -79,13 +77,12 @@ def resolve_reference(org: Org, field: FieldType, value: str, *, owner: bool) ->
     Raises ``SalesforceError``: MALFORMED_ID for another object's id, INVALID_CROSS_REFERENCE_KEY for one that does not
     exist, ENTITY_IS_DELETED, INACTIVE_OWNER_OR_USER.
     """
-    target = org.schema.object_of(value)
-    if full_id(value) is None or target is None or (field.reference_to and target.name not in field.reference_to):
+    found = full_id(org.given_id(value))
+    target = org.schema.object_of(found) if found else None
+    if found is None or target is None or (field.reference_to and target.name not in field.reference_to):
         raise malformed_id(value, _label(field))
-    table = org.store.table(target.table)
-    found = resolve(value, table.ids, tolerant=org.switches.wrong_case_id is WrongCase.TOLERATED)
-    row = table.get(found) if found else None
-    if row is None or found is None:
+    row = org.store.table(target.table).get(found)
+    if row is None:
         raise SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", fields=[field.name])
     if row.get("IsDeleted"):
         raise SalesforceError("ENTITY_IS_DELETED", "entity is deleted", fields=[field.name])

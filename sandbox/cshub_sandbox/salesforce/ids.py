@@ -1,10 +1,7 @@
-"""New record ids, and what a caller means by an id that it sends (docs/vendors/salesforce.md §5)."""
+"""New record ids, and the letter case that an id must have (docs/vendors/salesforce.md §5)."""
 
 from __future__ import annotations
 
-from collections.abc import Container
-
-from cshub_sandbox.salesforce.rows import full_id
 from cshub_sandbox.salesforce_ids import ALPHABET, BASE62, to_18
 
 POD = "5g0"
@@ -27,22 +24,6 @@ class IdMaker:
             number, digit = divmod(number, 62)
             digits = BASE62[digit] + digits
         return to_18(prefix + POD + digits.rjust(9, "0"))
-
-
-def resolve(text: str, rows: Container[str], *, tolerant: bool = False) -> str | None:
-    """The 18-character id among ``rows`` that ``text`` stands for, or None.
-
-    The first 15 characters must have the right case; ``tolerant`` repairs an 18-character id by its check characters.
-    """
-    exact = full_id(text)
-    if exact is None:
-        return None
-    if exact in rows:
-        return exact
-    if tolerant and len(text) == 18:
-        repaired = restore_case(text)
-        return repaired if repaired in rows else None
-    return None
 
 
 def restore_case(text: str) -> str:

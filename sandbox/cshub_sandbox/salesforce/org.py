@@ -11,7 +11,7 @@ from typing import Any
 
 from cshub_sandbox.kernel import Clock, Request
 from cshub_sandbox.salesforce.errors import invalid_session
-from cshub_sandbox.salesforce.ids import IdMaker
+from cshub_sandbox.salesforce.ids import IdMaker, restore_case
 from cshub_sandbox.salesforce.objects import Schema
 from cshub_sandbox.salesforce.objects_activities import OrgFeatures, apply_features
 from cshub_sandbox.salesforce.objects_standard import standard_schema
@@ -19,7 +19,7 @@ from cshub_sandbox.salesforce.quota import Quota
 from cshub_sandbox.salesforce.records import Records
 from cshub_sandbox.salesforce.rows import Row, Store
 from cshub_sandbox.salesforce.sessions import ConnectedApp, Credentials, Session, Sessions
-from cshub_sandbox.salesforce.switches import SalesforceSwitches
+from cshub_sandbox.salesforce.switches import SalesforceSwitches, WrongCase
 
 DOMAIN = "acme.my"
 EVERYBODY = ""
@@ -121,6 +121,11 @@ class Org:
         if not self.is_active(session.user_id):
             raise invalid_session()
         return session
+
+    def given_id(self, text: str) -> str:
+        """An id as it counts here: as it was sent, or with its letter case repaired where the org tolerates that."""
+        tolerated = self.switches.wrong_case_id is WrongCase.TOLERATED and len(text) == 18
+        return restore_case(text) if tolerated else text
 
     def next_number(self, field: str) -> str:
         """The next value of an auto-number field."""

@@ -16,14 +16,12 @@ from cshub_sandbox.salesforce.derivation import (
 )
 from cshub_sandbox.salesforce.errors import SalesforceError, malformed_id, not_found
 from cshub_sandbox.salesforce.field_rules import check_required, resolve_reference, with_defaults
-from cshub_sandbox.salesforce.ids import resolve
 from cshub_sandbox.salesforce.incoming import read_record
 from cshub_sandbox.salesforce.locks import AccountLocks
 from cshub_sandbox.salesforce.objects import FieldKind, ObjectType
 from cshub_sandbox.salesforce.org import Deletion, Org
 from cshub_sandbox.salesforce.relations import LEAD, USER, Relations, primary
 from cshub_sandbox.salesforce.rows import Row, full_id
-from cshub_sandbox.salesforce.switches import WrongCase
 from cshub_sandbox.salesforce.uniqueness import check_duplicates, check_unique, check_validation_rules
 
 BLANKED = "_Blanked"  # what a deleted activity of Shared Activities is given back when it is undeleted
@@ -46,10 +44,10 @@ class Writer:
         Raises ``SalesforceError`` 404 for an id that no record has, and for a deleted one.
         """
         org, table = self._org, self._org.store.table(kind.table)
-        if full_id(text) is None or (kind.key_prefix and text[:3] != kind.key_prefix):
+        found = full_id(org.given_id(text))
+        if found is None or (kind.key_prefix and found[:3] != kind.key_prefix):
             raise malformed_id(text, kind.name) if in_row else not_found()
-        found = resolve(text, table.ids, tolerant=org.switches.wrong_case_id is WrongCase.TOLERATED)
-        row = table.get(found) if found else None
+        row = table.get(found)
         if row is None:
             if in_row:
                 raise SalesforceError(org.switches.unknown_record_code.value, "invalid cross reference id", status=404)

@@ -56,8 +56,8 @@ class Site:
             run_id=run_id,
             kind=kind,
             bound=bound,
-            source_spec=registry.object_spec(bound.template.source),
-            target_spec=registry.object_spec(bound.template.target),
+            source_spec=registry.object_spec(bound.source),
+            target_spec=registry.object_spec(bound.target),
             ledger=ledger,
             staging=Staging(self.staging_url),
             open_source=lambda: ChorusEngagements(

@@ -49,7 +49,7 @@ def decide(desired: Desired, link: Link | None, target: TargetView | None, rules
         return draft.row(Action.SKIP, Rule.FILTERED, reason=desired.skip_reason)
     if link is not None and link.state is LinkState.DELETED and desired.origin is not Origin.NAMED:
         return draft.row(Action.SKIP, Rule.DELETED_IN_TARGET)
-    if link is None or not link.is_linked or link.state in _ENDED:
+    if link is None or not link.is_linked or (link.state in _ENDED and not _is_back(link, target)):
         if target is not None and target.record is not None:
             return _adopt(draft, target.record)
         restored = link is not None and link.state in _ENDED
@@ -59,6 +59,11 @@ def decide(desired: Desired, link: Link | None, target: TargetView | None, rules
     if target.record is None:
         return _target_gone(draft, link)
     return merge(desired, link, target.record, rules)
+
+
+def _is_back(link: Link, target: TargetView | None) -> bool:
+    """Whether the target still has, or has again, the record that the link remembers."""
+    return target is not None and target.record is not None and target.record.key == link.target.key
 
 
 def needs_proof(link: Link, target: TargetView | None, rules: PlanRules, *, lag: timedelta) -> bool:
@@ -85,15 +90,17 @@ class _Draft:
     def row(self, action: Action, rule: Rule, *, reason: str = "", **more: Any) -> PlanRow:
         return Sides(self.desired, self.link, self.rules).row(action, rule, reason=reason, **more)
 
-    def learns(self, action: Action, rule: Rule, *, source: LinkState, target: LinkState | None = None) -> PlanRow:
+    def learns(
+        self, action: Action, rule: Rule, *, source: LinkState, target: LinkState | None = None, **more: Any
+    ) -> PlanRow:
         """A row that changes nothing but the link's states; nothing at all where they are so already."""
         sides = Sides(self.desired, self.link, self.rules)
         old_source, old_target = sides.old_source, sides.old_target
         target = target or old_target.state
         if self.link is not None and (old_source.state, old_target.state) == (source, target):
-            return self.row(action, rule)
+            return self.row(action, rule, **more)
         return self.row(
-            action, rule, source=replace(old_source, state=source), target=replace(old_target, state=target)
+            action, rule, source=replace(old_source, state=source), target=replace(old_target, state=target), **more
         )
 
 
@@ -107,6 +114,7 @@ def _new(draft: _Draft, rule: Rule) -> PlanRow:
         return draft.row(Action.SKIP, Rule.CREATION_NOT_ALLOWED)
     values = {name: value for name, value in desired.values.items() if value is not None}
     sides = Sides(desired, draft.link, rules)
+    source = sides.source_after(state=state_of(desired.values, rules))
     return draft.row(
         Action.CREATE,
         rule,
@@ -115,7 +123,7 @@ def _new(draft: _Draft, rule: Rule) -> PlanRow:
         target_extra={},
         values=values,
         changes=[Change(name, None, value) for name, value in values.items()],
-        source=sides.source_after(state=state_of(desired.values, rules)),
+        source=replace(source, marks=desired.marks or None),
         target=LinkSide(account_id=desired.account_id, edited_at=sides.source_edited_at),
     )
 
@@ -127,6 +135,8 @@ def _deleted(draft: _Draft, target: TargetView | None) -> PlanRow:
         return draft.row(Action.SKIP, Rule.NEVER_SYNCED)
     if not link.is_linked:
         return draft.learns(Action.SKIP, Rule.NEVER_SYNCED, source=LinkState.GONE)
+    if link.state in _ENDED and link.target.state not in _ENDED:
+        return draft.row(Action.SKIP, Rule.EDIT_BEATS_DELETION)
     if link.state in _ENDED:
         return draft.learns(Action.UNCHANGED, Rule.BOTH_DELETED, source=LinkState.GONE, target=LinkState.GONE)
     if not rules.follows_deletions:
@@ -137,10 +147,13 @@ def _deleted(draft: _Draft, target: TargetView | None) -> PlanRow:
         return draft.learns(Action.UNCHANGED, Rule.BOTH_DELETED, source=LinkState.GONE, target=LinkState.GONE)
     record = target.record
     comparison = Comparison.of(draft.desired, link, record, rules)
-    edited = [name for name in comparison.target_now if name in rules.updateable and comparison.target_changed(name)]
+    edited = comparison.target_edits()
     if edited:
-        changes = [Change(name, record.values.get(name), None, "target") for name in edited]
-        return draft.row(Action.CONFLICT, Rule.EDIT_BEATS_DELETION, changes=changes)
+        changes = tuple(Change(name, record.values.get(name), None, "target") for name in edited)
+        waits = LinkState.PARKED if rules.two_way else link.target.state
+        return draft.learns(
+            Action.CONFLICT, Rule.EDIT_BEATS_DELETION, source=LinkState.GONE, target=waits, changes=changes
+        )
     sides = Sides(draft.desired, link, rules)
     return draft.row(
         Action.DELETE,
@@ -157,6 +170,8 @@ def _target_gone(draft: _Draft, link: Link) -> PlanRow:
     """The target record of a linked one is proven to be deleted by somebody else."""
     if not draft.rules.two_way:
         return draft.learns(Action.SKIP, Rule.DELETED_IN_TARGET, source=LinkState.DELETED, target=LinkState.DELETED)
+    if link.target.state is LinkState.GONE:  # the other direction found it gone, and lets an edit of the source win
+        return _new(draft, Rule.EDIT_BEATS_DELETION)
     comparison = Comparison.of(draft.desired, link, None, draft.rules)
     if any(comparison.source_changed(name) for name in comparison.source_now):
         return _new(draft, Rule.EDIT_BEATS_DELETION)

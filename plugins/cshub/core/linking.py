@@ -70,13 +70,10 @@ def read_back(link: Link, row: PlanRow, record: TargetRecord, *, kinds: Mapping[
         kept = {**{name: mark for name, mark in row.source.mapped.items() if name in now}, **kept}
     elif row.action is Action.UPDATE and two_way:
         kept = {**{name: mark for name, mark in sent.items() if name in now}, **kept}
-    return link.having(
-        target={
-            "marks": {**now, **kept},
-            "extra": {**link.target.extra, **record.extra},
-            "modified_at": record.modified_at,
-        }
-    )
+    facts = {"marks": {**now, **kept}, "extra": {**link.target.extra, **record.extra}}
+    if not edited_since(link.target, record, now):
+        facts["modified_at"] = record.modified_at
+    return link.having(target=facts)
 
 
 def intent_hint(row: PlanRow, find: Mapping[str, Any], *, kinds: Mapping[str, Kind]) -> dict[str, Any]:
@@ -104,13 +101,16 @@ def found_done(intent: Intent, link: Link | None, record: TargetRecord, *, kinds
     dated_at = moment_or_midnight(hint["dated_at"]) if hint["dated_at"] else old.dated_at
     if intent.operation is Operation.DELETE:
         return replace(old, source=source, target=target, written_at=intent.begun_at)
+    sent = {name: mark for name, mark in hint["expected"].items() if name in hint["written"]}
+    foretold = None if target.marks is None else {**target.marks, **sent}
+    is_as_left = not edited_since(replace(target, marks=foretold), record, fingerprints(record.values, kinds))
     target = replace(
         target,
         key=record.key,
         account_id=record.account_id or target.account_id,
         extra={**target.extra, **record.extra},
         marks=_marks_found(intent, target, record, kinds),
-        modified_at=record.modified_at,
+        modified_at=record.modified_at if is_as_left else target.modified_at,
     )
     is_create = intent.operation is Operation.CREATE
     return replace(
@@ -132,6 +132,17 @@ def was_edited(record: TargetRecord) -> bool:
     """Whether somebody changed the record after it was made, by the service's own clock."""
     made, changed = record.created_at, record.modified_at
     return made is not None and changed is not None and changed > made
+
+
+def edited_since(written: LinkSide, record: TargetRecord, now: Marks) -> bool:
+    """Whether a record shows more than the hub's own write: its time is then that of a person's edit.
+
+    ``written``: the side as the write should have left it. After a create the service's own clock tells.
+    """
+    if written.marks is None:
+        return was_edited(record)
+    known = written.marks
+    return any(mark != known[name] for name, mark in now.items() if name in known)
 
 
 def _marks_found(intent: Intent, target: LinkSide, record: TargetRecord, kinds: Mapping[str, Kind]) -> Marks:

@@ -14,7 +14,7 @@ from cshub.core.text import clean_text
 from cshub.core.transforms import Step, Warned, parse_step
 from cshub.core.values import cast, fingerprint, iso_ms
 
-UNSENT = frozenset({Role.RECORD_KEY, Role.ACCOUNT_KEY, Role.MODIFIED_AT, Role.MODIFIED_BY})
+UNSENT = frozenset({Role.RECORD_KEY, Role.ACCOUNT_KEY, Role.MODIFIED_AT, Role.MODIFIED_BY, Role.INFORMATIVE})
 """Roles of attributes that say something of a record and are not written into it."""
 VALUE_LIMIT = 500  # characters of an offending value that are kept with its reason
 

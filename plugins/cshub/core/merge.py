@@ -63,7 +63,7 @@ def merge(desired: Desired, link: Link, record: TargetRecord, rules: PlanRules) 
     ]
     uncompared = [name for name in comparison.target_now if name in rules.updateable and name not in verdicts]
     kept = [name for name in uncompared if comparison.target_changed(name)]
-    kept += [name for name, mark in comparison.noted_now.items() if mark != (link.target.marks or {}).get(name, mark)]
+    kept += comparison.noted_edits()
     kept += [name for name, verdict in verdicts.items() if verdict in _KEEPS]
     source, target = _agreed(sides, comparison, record, verdicts, kept)
     rule = next((item for item in _PRECEDENCE if item in verdicts.values()), Rule.NOTHING_CHANGED)
@@ -74,11 +74,11 @@ def merge(desired: Desired, link: Link, record: TargetRecord, rules: PlanRules) 
     }
     source = replace(source, state=state_of(values, rules))
     if written:
-        marks = {name: mark for name, mark in (target.marks or {}).items() if name in kept or name in rules.kinds}
-        # what the other direction made of the target is no longer what is there
-        target = replace(target, mapped={}, marks=marks if rules.noted else target.marks)
+        target = replace(target, mapped={})  # what the other direction made of the target is no longer what is there
         return sides.row(Action.UPDATE, rule, values=values, source=source, target=target, **facts)
     if rule is Rule.CONFLICT_KEPT:
+        if rules.two_way:  # the other direction carries what was kept, though its mapping may not show that it changed
+            target = replace(target, mapped={})
         return sides.row(Action.CONFLICT, rule, source=source, target=target, **facts)
     if rule is Rule.NOTHING_CHANGED and source.state is LinkState.EMPTY:
         rule = Rule.STILL_EMPTY
@@ -211,10 +211,9 @@ class Comparison:
             return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
         if self.source_now[name] == self.target_now[name]:
             return Rule.BOTH_AGREE if source_changed else Rule.NOTHING_CHANGED
-        target_changed = self.target_changed(name)
-        if not target_changed:
+        if not self.target_changed(name):
             return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
-        if not source_changed:
+        if not source_changed and not self._source_reworded(name):
             return self._edit_in_target()
         return Rule.CONFLICT_OVERWRITTEN if self.source_wins(name) else Rule.CONFLICT_KEPT
 
@@ -223,9 +222,12 @@ class Comparison:
         side = self.link.source
         if name in side.mapped:
             return self.source_now[name] != side.mapped[name]
-        path = self.rules.paths.get(name)
-        if path is not None and path in (side.marks or {}) and path in self.desired.marks:
-            return self.desired.marks[path] != (side.marks or {})[path]
+        path = self.rules.paths.get(name, "")
+        known = (side.marks or {}).get(path) or self.link.target.mapped.get(
+            path
+        )  # read, or sent by the other direction
+        if known is not None and path in self.desired.marks:
+            return self.desired.marks[path] != known
         return bool(side.mapped) or not self._made_by_other_direction or self._source_edited
 
     def target_changed(self, name: str) -> bool:
@@ -237,6 +239,17 @@ class Comparison:
         if now in (known, sent):
             return False
         return known is not None or self._target_edited_after_our_write
+
+    def noted_edits(self) -> list[str]:
+        """Fields of the target that only the other direction reads, and that a person edited."""
+        known = self.link.target.marks or {}
+        return [name for name, mark in self.noted_now.items() if mark != known.get(name, mark)]
+
+    def target_edits(self) -> list[str]:
+        """Every field that a person edited in the target; of those never seen before, all that may have been edited."""
+        updateable = self.rules.updateable
+        edits = [name for name in self.target_now if name in updateable and self.target_changed(name)]
+        return [*edits, *self.noted_edits(), *(self._unseen() if self._target_edited else ())]
 
     def source_wins(self, name: str) -> bool:
         """Who wins a conflict. A tie goes to the system whose name comes first, in both directions alike."""
@@ -269,9 +282,28 @@ class Comparison:
     def _source_modified_at(self) -> datetime | None:
         return None if self.desired.modified_at is None else parse_moment(self.desired.modified_at)
 
+    def _source_reworded(self, name: str) -> bool:
+        """Whether a person edited the source in a way that the mapping does not show: such an edit can lose, too."""
+        path, now, known = self.rules.paths.get(name, ""), self.desired.marks, self.link.source.marks or {}
+        return self.rules.two_way and path in now and path in known and now[path] != known[path]
+
     @property
     def _made_by_other_direction(self) -> bool:
         return self.rules.two_way and not self.link.source.mapped
+
+    def _unseen(self) -> list[str]:
+        """Fields of the target that hold a value and that no run has looked at yet."""
+        known = {**self.link.source.mapped, **(self.link.target.marks or {})}
+        kinds = {**self.rules.noted, **self.rules.kinds}
+        values = self.record.values if self.record else {}
+        shown = [*(name for name in self.target_now if name in self.rules.updateable), *self.noted_now]
+        return [name for name in shown if name not in known and not is_blank(values.get(name), kinds[name])]
+
+    @property
+    def _target_edited(self) -> bool:
+        """Whether the target was changed after the hub last looked at it or made it, by the target's own clock."""
+        now, known = self.record.modified_at if self.record else None, self.link.target.modified_at
+        return self._target_edited_after_our_write if known is None else now is not None and now > known
 
     @property
     def _source_edited(self) -> bool:
@@ -281,9 +313,11 @@ class Comparison:
 
     @cached_property
     def _target_edited_after_our_write(self) -> bool:
-        modified_at = self.record.modified_at if self.record else None
+        record, modified_at = self.record, self.record.modified_at if self.record else None
         if modified_at is None or self.link.written_at is None:
             return False
+        if self.link.target.marks is None and record is not None and record.created_at is not None:
+            return modified_at > record.created_at  # by its own clock, as only a create is ever left without marks
         return modified_at > max(self.link.target.modified_at or self.link.written_at, self.link.written_at)
 
 
@@ -297,19 +331,17 @@ def edited_at(side: LinkSide, modified_at: datetime | None) -> datetime | None:
 def _agreed(
     sides: Sides, comparison: Comparison, record: TargetRecord, verdicts: Mapping[str, Rule], kept: list[str]
 ) -> tuple[LinkSide, LinkSide]:
-    """Both sides as the ledger shall hold them; a conflict between two jobs stays open for the other direction."""
+    """Both sides as the ledger shall hold them.
+
+    A value of the target that was kept counts as an edit there, which the other direction has still to carry over.
+    """
     rules, link, old = sides.rules, comparison.link, comparison.link.target
-    unsettled = (
-        {name for name, verdict in verdicts.items() if verdict is Rule.CONFLICT_KEPT} if rules.two_way else set()
-    )
     left_out = {name for name in comparison.source_now if name in rules.updateable and name not in verdicts}
     mapped = {
         **link.source.mapped,
-        **{
-            name: mark for name, mark in comparison.source_now.items() if name not in left_out and name not in unsettled
-        },
+        **{name: mark for name, mark in comparison.source_now.items() if name not in left_out},
     }
-    kept_paths = frozenset(rules.paths[name] for name in unsettled | left_out if name in rules.paths)
+    kept_paths = frozenset(rules.paths[name] for name in left_out if name in rules.paths)
     source = replace(sides.source_after(state=link.state, kept_paths=kept_paths), mapped=mapped)
     known = old.marks or {}
     now = {**comparison.noted_now, **comparison.target_now, **{name: known.get(name, "") for name in kept}}
@@ -320,6 +352,7 @@ def _agreed(
         account_id=record.account_id or old.account_id,
         extra={**old.extra, **record.extra},
         marks=marks,
+        state=LinkState.IN_STEP if old.state in (LinkState.GONE, LinkState.DELETED) else old.state,
         modified_at=record.modified_at,
         edited_at=edited_at(old, record.modified_at) if kept or source.edited_at is None else source.edited_at,
     )

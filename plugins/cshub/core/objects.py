@@ -38,6 +38,7 @@ class Role(StrEnum):
     OWNER = "owner"  # an e-mail that becomes the id of a person of one's own company
     MODIFIED_AT = "modified_at"  # when the source record was last changed; decides who wins, is not sent
     MODIFIED_BY = "modified_by"  # who changed it last; kept in the audit, is not sent
+    INFORMATIVE = "informative"  # the target sets a value of its own; mapped for the record's sake, not sent
     VALUE = "value"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -82,6 +82,11 @@ def _day(value: Any, zone: Any) -> str:
         raise DataError(f"{str(value)[:40]!r} lies outside the years 1 to 9999") from error
 
 
+def _noon(value: Any, zone: Any) -> str:
+    day = date.fromisoformat(cast(value, Kind.DATE))
+    return iso_ms(datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(zone)))
+
+
 def _to_18(value: str) -> str:
     return to_18(value) if len(value) == 15 else value
 
@@ -153,6 +158,16 @@ _ALL: tuple[Transform, ...] = (
         frozenset({Kind.DATETIME, Kind.TEXT, Kind.ANY}),
         Kind.DATE,
         "the calendar day of a date and time in this zone",
+        "zone",
+        "Europe/Berlin",
+        _zone_fault,
+    ),
+    Transform(
+        "noon_in_zone",
+        _noon,
+        frozenset({Kind.DATE, Kind.TEXT, Kind.ANY}),
+        Kind.DATETIME,
+        "a calendar day as noon of that day in this zone, so that it is the same day nearly everywhere",
         "zone",
         "Europe/Berlin",
         _zone_fault,

@@ -20,7 +20,7 @@ _TEXTUAL = frozenset({Kind.TEXT, Kind.RICH_TEXT, Kind.ID, Kind.EMAIL, Kind.DATE,
 _CASTABLE: Mapping[Kind, frozenset[Kind]] = {
     Kind.TEXT: _TEXTUAL | {Kind.NUMBER, Kind.BOOLEAN},
     Kind.RICH_TEXT: _TEXTUAL | {Kind.NUMBER, Kind.BOOLEAN},
-    Kind.ID: frozenset({Kind.TEXT, Kind.ID, Kind.NUMBER}),
+    Kind.ID: frozenset({Kind.TEXT, Kind.ID, Kind.NUMBER, Kind.EMAIL}),
     Kind.EMAIL: frozenset({Kind.EMAIL, Kind.TEXT}),
     Kind.DATETIME: frozenset({Kind.DATETIME, Kind.TEXT}),
     Kind.DATE: frozenset({Kind.DATE, Kind.TEXT}),

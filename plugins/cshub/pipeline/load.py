@@ -54,6 +54,7 @@ class LoadOrder:
     planned_at: datetime
     window: Window
     first_run: bool
+    undoes: str | None = None  # the run that this plan takes back
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def load(run: Run, order: LoadOrder) -> Loaded:
     rows = list(staged_plan(run, order.plan))
     with locked(run) as fence:
         writer = Writer(run, fence)
-        task = _Load(run, writer, rows, order.planned_at)
+        task = _Load(run, writer, rows, order.planned_at, order.undoes)
         task.show()
         settle(writer, patience_s=AFTER_TAKEOVER_S)
         task.resume()
@@ -95,6 +96,7 @@ class _Load:
     writer: Writer
     rows: Sequence[PlanRow]
     planned_at: datetime
+    undoes: str | None = None
     settled: dict[str, Written] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)
     answered: bool = False
@@ -257,7 +259,7 @@ class _Load:
 
     def _recheck(self, rows: Sequence[PlanRow]) -> None:
         now = self.run.clock.now()
-        for row in moved_rows(self.run, rows):
+        for row in moved_rows(self.run, rows, undoes=self.undoes):
             self._note(row, self.writer.moved(row))
         self.looked_at.update(dict.fromkeys((row.source_key for row in rows), now))
 

@@ -61,7 +61,7 @@ def map_records(run: Run, raw: FrameRef) -> Mapped:
     chunks = (_map_chunk(received, run.mapping, tally) for received in staged_records(run, raw))
     job_id, run_id = run.bound.id, run.run_id
     ref = run.staging.write(job_id, run_id, "mapped", chunks, schema=mapped_schema(run.mapping))
-    rejects = run.staging.write(job_id, run_id, "rejected", [_reject_frame(tally.rejects)], schema=REJECT_SCHEMA)
+    rejects = stage_rejects(run, tally.rejects)
     statistics = RunStatistics(
         read=tally.read, mapped=ref.rows, rejected=tally.rejected, warnings=dict(tally.warnings)
     ).check_mapping()
@@ -89,6 +89,10 @@ def map_now(run: Run, received: Sequence[Received]) -> tuple[list[MappedRecord],
 def staged_rows(run: Run, ref: FrameRef) -> Iterator[MappedRecord]:
     for frame in run.staging.read(ref):
         yield from frame_rows(frame)
+
+
+def stage_rejects(run: Run, rejects: Sequence[RejectEntry]) -> FrameRef:
+    return run.staging.write(run.bound.id, run.run_id, "rejected", [_reject_frame(rejects)], schema=REJECT_SCHEMA)
 
 
 def staged_rejects(run: Run, ref: FrameRef) -> list[RejectEntry]:

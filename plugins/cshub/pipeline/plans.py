@@ -8,7 +8,7 @@ from cshub.core.errors import StateError
 from cshub.core.records import RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
-from cshub.ledger import Ledger
+from cshub.ledger import Ledger, PlanKind
 from cshub.ledger import PlanRow as KeptPlan
 from cshub.pipeline.diff import Planned
 from cshub.pipeline.load import Loaded, LoadOrder, load
@@ -16,8 +16,17 @@ from cshub.pipeline.run import Run
 from cshub.staging import FrameRef
 
 
-def keep_plan(run: Run, planned: Planned, *, rejects: FrameRef, statistics: RunStatistics, window: Window) -> str:
-    """Keep a plan under a short id of its own, which comes back; the same run keeps it once.
+def keep_plan(
+    run: Run,
+    planned: Planned,
+    *,
+    rejects: FrameRef,
+    statistics: RunStatistics,
+    window: Window,
+    kind: PlanKind = PlanKind.SYNC,
+    undoes: str | None = None,
+) -> str:
+    """Keep a plan under a short id of its own, which comes back; the same run keeps it once. ``undoes``: a run's id.
 
     The id tells the job and the moment its run was opened, and ends with a digest of run and plan.
     """
@@ -40,6 +49,8 @@ def keep_plan(run: Run, planned: Planned, *, rejects: FrameRef, statistics: RunS
         },
         counts=planned.counts.as_dict(),
         now=run.clock.now(),
+        kind=kind,
+        undoes=undoes,
     )
     return plan_id
 
@@ -99,5 +110,6 @@ def apply_plan(run: Run, plan: KeptPlan) -> Loaded:
         planned_at=plan.created_at,
         window=plan.window,
         first_run=False,
+        undoes=plan.undoes_run_id,
     )
     return load(run, order)

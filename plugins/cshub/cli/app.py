@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cshub.cli import checks, chorus, ledger_tables, plans, records, runs, sandbox, totango
+from cshub.cli import checks, chorus, ledger_tables, plans, records, runs, salesforce, sandbox, totango
 from cshub.cli.group import HubGroup
 from cshub.cli.screen import enter
 
@@ -49,4 +49,5 @@ for module in (checks, plans, runs, records):
 app.add_typer(ledger_tables.app, name="ledger", rich_help_panel="Services and stores")
 app.add_typer(totango.app, name="totango", rich_help_panel="Services and stores")
 app.add_typer(chorus.app, name="chorus", rich_help_panel="Services and stores")
+app.add_typer(salesforce.app, name="salesforce", rich_help_panel="Services and stores")
 sandbox.register(app)

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from cshub.core.quota import Quota
     from cshub.systems.chorus.client import ChorusClient
     from cshub.systems.registry import QuotaMaker
+    from cshub.systems.salesforce.client import SalesforceClient
     from cshub.systems.totango.client import TotangoClient
 
 TOTANGO_TOKEN = "CSHUB_TOTANGO_TOKEN"
 CHORUS_TOKEN = "CSHUB_CHORUS_TOKEN"
-TOKENS: Mapping[str, str] = {"totango": TOTANGO_TOKEN, "chorus": CHORUS_TOKEN}
+SALESFORCE_TOKEN = "CSHUB_SALESFORCE_TOKEN"
+TOKENS: Mapping[str, str] = {"totango": TOTANGO_TOKEN, "chorus": CHORUS_TOKEN, "salesforce": SALESFORCE_TOKEN}
 
 Connection = Annotated[
     str | None,
@@ -36,6 +38,14 @@ TotangoUrl = Annotated[
 ChorusUrl = Annotated[
     str | None,
     typer.Option("--url", help=f"Address of the service, without Airflow; the token is read from {CHORUS_TOKEN}."),
+]
+
+SalesforceUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help=f"Address of the org, without Airflow; a session id (access token) is read from {SALESFORCE_TOKEN}.",
+    ),
 ]
 
 
@@ -62,6 +72,19 @@ def chorus_client(connection: str | None, url: str | None) -> Iterator[ChorusCli
             from cshub.systems.chorus.client import ChorusClient
 
             client = ChorusClient(_token(CHORUS_TOKEN), base_url=url)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+@contextmanager
+def salesforce_client(connection: str | None, url: str | None) -> Iterator[SalesforceClient]:
+    with _quotas() as quotas:
+        if url is None:
+            client: SalesforceClient = _connected("salesforce", connection or "salesforce_default", quotas)
+        else:
+            client = _direct_salesforce(url)
         try:
             yield client
         finally:
@@ -106,6 +129,17 @@ def _direct_totango(url: str, quotas: QuotaMaker | None) -> TotangoClient:
     token = _token(TOTANGO_TOKEN)
     quota: Quota = quotas(token, CALLS_PER_MINUTE) if quotas else LocalQuota(CALLS_PER_MINUTE)
     return TotangoClient(token, base_url=url, wire=Wire(quota=quota))
+
+
+def _direct_salesforce(url: str) -> SalesforceClient:
+    from cshub.systems.salesforce.auth import Credentials
+    from cshub.systems.salesforce.client import SalesforceClient
+
+    address = url.rstrip("/")
+    return SalesforceClient(
+        Credentials(session_id=_token(SALESFORCE_TOKEN), instance_url=address),
+        endpoint_override=address if address.startswith("http://") else None,
+    )
 
 
 def _token(variable: str, environment: Mapping[str, str] = os.environ) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -130,8 +131,10 @@ class SalesforceClient:
         headers = {} if page_rows is None else {"Sforce-Query-Options": f"batchSize={_page_size(page_rows)}"}
         page = self.access.ask(lambda sf: sf.query(soql, include_deleted=include_deleted, headers=headers))
         total, seen, followed = _total(page), 0, set[str]()
+        last: set[str] = set()
         while True:
-            rows = list(rows_in(page.get("records"), "a page of records"))
+            rows = rows_in(page.get("records"), "a page of records")
+            last = self._new_ids(rows, last)
             seen += len(rows)
             if rows:
                 yield [dict(row) for row in rows]
@@ -142,11 +145,20 @@ class SalesforceClient:
                 raise ShortRead(f"{self.http.label} gives the same page again and again. Run again later.")
             followed.add(following)
             page = self._page_at(following, headers)
+            total = max(total, _total(page))
         if seen != total and not (seen == 0 and _is_count(soql)):
             raise ShortRead(f"{self.http.label} states {total:,} records, {seen:,} came. Run again later.")
 
     def _page_at(self, address: str, headers: Mapping[str, str]) -> Any:
         return self.access.ask(lambda sf: sf.query_more(address, identifier_is_url=True, headers=headers))
+
+    def _new_ids(self, rows: Sequence[Mapping[str, Any]], before: AbstractSet[str]) -> set[str]:
+        """Ids of a page, which must be new: the right number of rows proves nothing when some came twice."""
+        ids = [str(row["Id"]) for row in rows if row.get("Id") is not None]
+        found = set(ids)
+        if len(found) < len(ids) or found & before:
+            raise ShortRead(f"{self.http.label} gives the same record twice. Run again later.")
+        return found
 
     def count(self, soql: str) -> int:
         """The number that a ``SELECT COUNT() FROM …`` finds."""
@@ -189,8 +201,10 @@ class SalesforceClient:
                 raise ShortRead(
                     f"{self.http.label}: not every record that was asked for by id was answered. Run again."
                 )
-            for row in rows_in([row for row in answer if row is not None], "records"):
-                found[to_18(str(row.get("Id")))] = dict(row)
+            rows = {str(row.get("Id")): row for row in rows_in([row for row in answer if row is not None], "records")}
+            if not rows.keys() <= set(chunk):
+                raise ShortRead(f"{self.http.label}: records came that were not asked for. Run again.")
+            found.update({key: dict(row) for key, row in rows.items()})
         return found
 
     def deleted(self, object_name: str, start: datetime, end: datetime) -> DeletedRecords:

@@ -311,5 +311,5 @@ def _json(answer: Answer) -> Any:
 
 
 def _line(message: str) -> str:
-    """One line without the piece of query that Salesforce puts before its own words."""
-    return " ".join(_SNIPPET.sub(r"\1:", message, count=1).split())[:_MESSAGE_LIMIT]
+    """One line, without a full stop and without the piece of query that Salesforce puts before its own words."""
+    return " ".join(_SNIPPET.sub(r"\1:", message, count=1).split())[:_MESSAGE_LIMIT].removesuffix(".")

@@ -188,7 +188,7 @@ def _all_for(rows: Iterable[_Row], cause: HubError) -> dict[int, RowVerdict]:
 def _verdicts(answer: Any, expected: int, *, once: bool) -> list[RowVerdict]:
     """Salesforce's verdicts in the order of the request. Raises when there is not one for each row."""
     if isinstance(answer, list) and len(answer) == expected and all(isinstance(item, Mapping) for item in answer):
-        return [_verdict(item) for item in answer]
+        return [_verdict(item, makes=once) for item in answer]
     came = len(answer) if isinstance(answer, list) else 0
     told = f"Salesforce answered {came} of {expected} rows of a call"
     if once:
@@ -196,11 +196,13 @@ def _verdicts(answer: Any, expected: int, *, once: bool) -> list[RowVerdict]:
     raise ServiceUnavailable(f"{told}. Run again.")
 
 
-def _verdict(item: Mapping[str, Any]) -> RowVerdict:
+def _verdict(item: Mapping[str, Any], *, makes: bool) -> RowVerdict:
     errors = tuple(row_error(error) for error in item.get("errors") or ())
     if item.get("success") is True and not errors:
         record_id = item.get("id")
-        return RowVerdict(to_18(record_id) if isinstance(record_id, str) else None, item.get("created") is True)
+        return RowVerdict(
+            to_18(record_id) if isinstance(record_id, str) else None, makes or item.get("created") is True
+        )
     return RowVerdict(errors=errors or (row_error({"message": "Salesforce gave no reason"}),))
 
 

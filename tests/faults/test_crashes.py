@@ -96,7 +96,7 @@ def survive(prepared: Prepared, boundary: int, *, whole: bool = False, lost: boo
     assert_held(lab.sandbox, meetings)
     happened = [entry.method for entry in lab.written()[before:] if entry.committed and 200 <= entry.status < 300]
     assert (happened.count("POST"), happened.count("PUT")) == (14, 3)
-    assert lab.ledger.open_intents(done.run.pair_id) == []
+    assert lab.ledger.open_intents(done.run.pair) == []
     written = len(lab.written())
     lab.wait(minutes=10)
     assert lab.sync().statistics.writes == 0

@@ -227,7 +227,7 @@ def test_identical_meetings_whose_answers_are_all_lost_become_one_touchpoint_eac
     quiet.fault("drop_after_commit", service="totango", only_writes=True)
     done = quiet.sync()
     assert (done.statistics.created, creates(quiet)) == (3, 3)
-    links = quiet.ledger.links(done.run.pair_id, twins)
+    links = quiet.ledger.links(done.run.pair, twins)
     assert len({link.target_key for link in links.values()}) == 3
 
 

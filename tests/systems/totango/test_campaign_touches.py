@@ -10,7 +10,7 @@ from tests.systems.totango.lab import NOW, account_ids, client_on, make_sandbox,
 
 from cshub.core.ids import to_18
 from cshub.core.ports import Reading
-from cshub.core.records import RecordKey, SourceRecord
+from cshub.core.records import Presence, RecordKey, SourceRecord
 from cshub.core.values import cast, iso_ms
 from cshub.core.window import Window
 from cshub.systems.totango.campaign_catalog import CAMPAIGN_TOUCH, CampaignTouchOptions
@@ -133,6 +133,15 @@ def test_touches_may_be_limited_to_accounts(sandbox: Sandbox) -> None:
     assert [record.account_id for record in records_of(source, DAY)] == [first]
     assert [record.account_id for record in source.sample(DAY, 5)] == [first]
     assert source.calls == 2
+
+
+def test_a_touch_whose_account_is_not_known_is_searched_for(sandbox: Sandbox) -> None:
+    wanted = sent(sandbox)[0]
+    (page,) = source_on(sandbox).read_keys([RecordKey(wanted.key), RecordKey("nope")])
+    assert {record.key: record.presence for record in page.records} == {
+        wanted.key: Presence.PRESENT,
+        "nope": Presence.ABSENT,
+    }
 
 
 @pytest.mark.parametrize(

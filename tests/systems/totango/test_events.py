@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from tests.systems.totango.lab import NOW, account_ids, add_touchpoint, client_o
 
 from cshub.core.errors import ShortRead
 from cshub.core.window import Window
-from cshub.systems.totango.models import EventType, to_ms
+from cshub.systems.totango.models import FAR_FUTURE_MS, EventType, to_ms
 from cshub.systems.totango.target import TotangoTouchpoints
 from cshub_sandbox.faults import FaultRule
 from cshub_sandbox.sandbox import Sandbox
@@ -63,6 +64,40 @@ def test_slices_need_few_calls(busy: Sandbox) -> None:
     quiet = NOW - timedelta(days=15)
     sum(len(batch) for batch in client.events(EventType.NOTE, to_ms(quiet), to_ms(NOW)))
     assert client.calls <= 5
+
+
+@pytest.mark.parametrize("order", ["newest_first", "shuffled"])
+def test_later_slices_come_first(busy: Sandbox, order: str) -> None:
+    switch(busy, upper_bound="honoured", event_order=order)
+    batches = list(client_on(busy).events(EventType.NOTE, to_ms(NOW - timedelta(days=21)), to_ms(NOW)))
+    spans = [(min(times), max(times)) for batch in batches if (times := [event.timestamp_ms for event in batch])]
+    assert len(spans) > 2
+    assert all(earlier[1] <= later[0] for later, earlier in pairwise(spans))
+
+
+def test_a_window_that_reaches_far_beyond_the_last_event_needs_few_more_calls(busy: Sandbox) -> None:
+    switch(busy, upper_bound="honoured", event_order="newest_first")
+    start = to_ms(NOW - timedelta(days=21))
+    calls = []
+    for end in (to_ms(NOW), FAR_FUTURE_MS):
+        client = client_on(busy)
+        assert sum(len(batch) for batch in client.events(EventType.NOTE, start, end)) > 2000
+        calls.append(client.calls)
+    assert calls[1] <= calls[0] + 3
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
+def test_the_newest_events_are_found_in_few_calls(busy: Sandbox, form: dict[str, Any]) -> None:
+    switch(busy, **form)
+    client = client_on(busy)
+    start, end = NOW - timedelta(days=21), NOW - timedelta(days=12)
+    newest = client.event_search.newest(EventType.NOTE, to_ms(start), to_ms(end), limit=10, keep=lambda event: True)
+    times = [event.timestamp_ms for event in newest]
+    assert len(newest) == 10
+    assert times == sorted(times, reverse=True)
+    assert all(to_ms(start) <= time < to_ms(end) for time in times)
+    if form["upper_bound"] == "honoured":
+        assert client.calls == 1
 
 
 def test_a_window_is_half_open() -> None:

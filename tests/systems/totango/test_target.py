@@ -208,6 +208,22 @@ def test_participants_may_be_written_with_new_touchpoints_only(sandbox: Sandbox,
     assert TouchpointOptions().create_only() == frozenset()
 
 
+def test_participants_that_are_not_mapped_cost_no_call_where_there_are_none(sandbox: Sandbox) -> None:
+    account = account_ids(sandbox)[0]
+    member = service_of(sandbox).state()["users"][0]["email"]
+    target = target_on(sandbox)
+    for participants, calls in (([], 1), ([member], 2)):
+        key = create(target, account, values_of(participants=participants))
+        record = target.read_keys([key])[key.key]
+        assert record is not None
+        address = RecordKey(key.key, account, record.extra)
+        update(target, address, {"subject": "Read the catalogues", "content": "x"})
+        before = target.calls
+        update(target, address, {"subject": "New", "content": "y"})
+        assert target.calls - before == calls
+        assert touchpoint(sandbox, key.key)["participants"] == participants
+
+
 def test_what_the_source_says_of_its_own_changes_is_not_sent(sandbox: Sandbox) -> None:
     target = target_on(sandbox)
     values = values_of(last_update_date=DATE, last_updater="ada@other.example", touchpoint_id="x")

@@ -232,6 +232,17 @@ def test_a_filter_chooses_what_a_window_shows_and_never_proves_a_deletion(sandbo
     assert [(record.key, record.presence) for record in page.records] == [(out, Presence.PRESENT)]
 
 
+@pytest.mark.parametrize("read", ["full", "sparse"])
+def test_a_task_whose_account_is_not_known_is_found_by_its_id(sandbox: Sandbox, read: str) -> None:
+    switch(sandbox, task_read=read)
+    key = add_task(sandbox, description="v2")
+    (page,) = source_on(sandbox).read_keys([RecordKey(key), RecordKey("1")])
+    records = {record.key: record for record in page.records}
+    assert records[key].account_id == account_ids(sandbox)[0]
+    assert (records[key].body or {})["description"] == "v2"
+    assert records["1"].presence is Presence.DELETED
+
+
 def test_a_filter_that_names_no_known_flow_is_refused(sandbox: Sandbox) -> None:
     with pytest.raises(SpecError, match=r"no flow called 'Nope'.*Correct source.options"):
         records_of(source_on(sandbox, flows=["Nope"]), since(sandbox, NOW))

@@ -281,6 +281,14 @@ def test_many_keys_of_one_account_need_one_timeline(sandbox: Sandbox) -> None:
     assert source.calls == 1
 
 
+def test_a_touchpoint_whose_account_is_not_known_is_searched_for(sandbox: Sandbox) -> None:
+    account = account_ids(sandbox)[0]
+    key = note_of(sandbox, account)
+    records = by_key(source_on(sandbox), RecordKey(key), RecordKey("1"))
+    assert (records[key].account_id, records[key].presence) == (account, Presence.PRESENT)
+    assert records["1"].presence is Presence.ABSENT
+
+
 def test_nothing_is_proven_of_a_merged_account(sandbox: Sandbox) -> None:
     first, second = account_ids(sandbox)[:2]
     key = RecordKey(note_of(sandbox, first), first)

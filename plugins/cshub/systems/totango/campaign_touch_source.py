@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from cshub.core.ports import Reading
@@ -13,7 +14,7 @@ from cshub.core.window import Window
 from cshub.systems.totango.campaign_catalog import CampaignTouchOptions
 from cshub.systems.totango.campaign_touches import CampaignTouch, read_campaign_touch
 from cshub.systems.totango.client import TotangoClient
-from cshub.systems.totango.models import Event, EventType, from_ms, to_ms
+from cshub.systems.totango.models import FAR_FUTURE_MS, Event, EventType, from_ms, to_ms
 from cshub.systems.totango.port import TotangoPort
 from cshub.systems.totango.references import AccountReferences
 
@@ -43,20 +44,18 @@ class TotangoCampaignTouches(TotangoPort):
                 yield Page(self._records(chosen))
 
     def read_keys(self, keys: Sequence[RecordKey]) -> Iterator[Page]:
-        """These touches, by one timeline per account. One that does not come back is absent, unproven."""
+        """These touches, by one timeline per account, or where a key names none by the search from its end.
+
+        One that does not come back is absent, unproven.
+        """
         by_account: dict[str, dict[str, RecordKey]] = defaultdict(dict)
         for key in keys:
             by_account[key.account_id][key.key] = key
         for account_id, wanted in by_account.items():
-            events = self._client.account_events(account_id) if account_id else []
-            found = [event for event in events if event.kind is EventType.CAMPAIGN_TOUCH and event.id in wanted]
-            known = {event.id for event in found}
-            absent = (
-                SourceRecord(key.key, None, None, Presence.ABSENT, account_id=account_id)
-                for key in wanted.values()
-                if key.key not in known
-            )
-            yield Page([*self._records(found), *absent])
+            found = self._found(account_id, wanted.keys())
+            absent = (key for key in wanted.values() if key.key not in found)
+            records = self._records(list(found.values()))
+            yield Page([*records, *(SourceRecord(key.key, None, None, Presence.ABSENT) for key in absent)])
 
     def sample(self, window: Window, limit: int) -> list[SourceRecord]:
         """Up to ``limit`` of the newest touches of the window."""
@@ -64,6 +63,20 @@ class TotangoCampaignTouches(TotangoPort):
             EventType.CAMPAIGN_TOUCH, to_ms(window.start), to_ms(window.end), limit=limit, keep=self._passes
         )
         return self._records(events)
+
+    def _found(self, account_id: str, wanted: AbstractSet[str]) -> dict[str, Event]:
+        slices: Iterable[Sequence[Event]]
+        if account_id:
+            slices = [self._client.account_events(account_id)]
+        else:
+            slices = self._client.events(EventType.CAMPAIGN_TOUCH, 0, FAR_FUTURE_MS)
+        found: dict[str, Event] = {}
+        for events in slices:
+            touches = (event for event in events if event.kind is EventType.CAMPAIGN_TOUCH and event.id in wanted)
+            found.update({event.id: event for event in touches})
+            if len(found) == len(wanted):
+                break
+        return found
 
     def _passes(self, event: Event) -> bool:
         return not self._options.accounts or event.account_id in self._options.accounts

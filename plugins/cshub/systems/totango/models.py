@@ -23,6 +23,7 @@ class TaskStatus(StrEnum):
     CLOSED = "closed"
 
 
+FAR_FUTURE_MS = 4_102_444_800_000  # 2100-01-01
 _KINDS = {kind.value: kind for kind in EventType}
 
 

@@ -23,7 +23,7 @@ from cshub.systems.totango.models import EventType, Touchpoint, TouchpointFields
 from cshub.systems.totango.people import AccountFinder, PeopleFinder
 from cshub.systems.totango.port import TotangoPort
 from cshub.systems.totango.recognition import hint_of, recognised
-from cshub.systems.totango.touchpoint_reader import TouchpointReader, extra_of, target_record, values_of
+from cshub.systems.totango.touchpoint_reader import NOBODY, TouchpointReader, extra_of, target_record, values_of
 
 _CUT_MARKER = " … [cut]"
 _KEPT = ("subject", "content", "participants")  # whether an update that leaves them out clears them is not known
@@ -33,8 +33,8 @@ class TotangoTouchpoints(TotangoPort):
     """Implements :class:`cshub.core.ports.Target`. A key is the note id as text.
 
     ``extra`` of a record: ``event_id``, and flow, type and reasons as they are (``activity_type_id``, ``meeting_type``,
-    ``touchpoint_tags`` joined by commas), which an update sends along unchanged. All attributes are read, whatever
-    ``attributes``: they come in the same answer.
+    ``touchpoint_tags`` joined by commas), which an update sends along unchanged; ``participants`` is ``none`` where it
+    has none. All attributes are read, whatever ``attributes``: they come in the same answer.
     """
 
     batch_size = 1
@@ -119,12 +119,14 @@ class TotangoTouchpoints(TotangoPort):
     def _update(self, write: Write) -> RecordKey:
         """Set the touchpoint to the values; flow, type and reasons stay as the key's ``extra`` tells them.
 
-        Subject, content and participants that are not written are read first and sent as they are.
+        Subject, content and participants that are not written are read first and sent as they are; participants are
+        not, where ``extra`` tells that there were none.
         """
         key = _key_of(write)
         values = {name: value for name, value in write.values.items() if name not in self._options.create_only()}
         fields, extra = self._fields(values), key.extra
-        if not extra.get("event_id") or any(name not in values for name in _KEPT):
+        left_out = {name for name in _KEPT if name not in values}
+        if not extra.get("event_id") or left_out - ({"participants"} if extra.get("participants") == NOBODY else set()):
             note = self._current(key)
             fields, extra = replace(fields, **_left_as_is(note, values)), extra_of(note)
         fields = replace(fields, **self._choices.kept(extra))

@@ -8,13 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from cshub.core.errors import PermissionDenied, RequestRefused, ShortRead
 from cshub.core.records import RecordKey
 from cshub.systems.totango.client import TotangoClient
-from cshub.systems.totango.models import EventType
+from cshub.systems.totango.models import FAR_FUTURE_MS, EventType
 from cshub.systems.totango.task_log import TaskChange, keep_last, last_changes
 from cshub.systems.totango.task_values import Row, Task, task_of
 
 log = logging.getLogger(__name__)
 
-FAR_FUTURE_MS = 4_102_444_800_000  # 2100-01-01
 _WITNESSES = 3  # other tasks asked for, to see whether reading by id shows any task at all
 EXPORTED = (  # columns seen in use (totango.md §2.7), and the id, which is only hoped for
     "id",
@@ -49,6 +48,9 @@ class TaskReader:
         changes: dict[str, TaskChange] = {}
         for account_id in sorted(accounts - {""}):
             changes.update(last_changes(self._client.account_events(account_id)))
+        if "" in accounts:
+            homeless = [key for key, row in rows.items() if row and not (row.get("account_id") or homes[key])]
+            changes.update(self.last_changes_of(homeless, 0))
         return {
             task_id: None if row is None else task_of(task_id, row, changes.get(task_id), account_id=homes[task_id])
             for task_id, row in rows.items()

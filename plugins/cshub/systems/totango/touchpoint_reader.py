@@ -10,10 +10,10 @@ from typing import Any
 from cshub.core.records import RecordKey, TargetRecord
 from cshub.core.values import iso_ms
 from cshub.systems.totango.client import TotangoClient
-from cshub.systems.totango.models import EventType, Touchpoint, from_ms, read_touchpoint
+from cshub.systems.totango.models import FAR_FUTURE_MS, EventType, Touchpoint, from_ms, read_touchpoint
 
-_FAR_FUTURE_MS = 4_102_444_800_000  # 2100-01-01
 _AROUND_MS = 60_000
+NOBODY = "none"
 _TIMELINE_CAP = 1000  # a timeline whose length is a multiple of this may have been cut off
 
 
@@ -29,14 +29,15 @@ class TouchpointReader:
 
         None is given only for what is proven gone: missing in a timeline that is not cut off, missing in the search
         too, of an account that exists. A key about which nothing is proven is left out of the answer. Beyond the end
-        of a timeline that is cut off, the search is believed for what it shows.
+        of a timeline that is cut off, the search is believed for what it shows; so it is for keys without account,
+        for which it is read from its end until all are found.
         """
         by_account: dict[str, list[str]] = defaultdict(list)
         for key in keys:
             by_account[key.account_id].append(key.key)
         found: dict[str, Touchpoint | None] = {}
         for account_id, wanted in by_account.items():
-            found.update(self._of_account(account_id, wanted))
+            found.update(self._of_account(account_id, wanted) if account_id else self._anywhere(wanted))
         return found
 
     def one(self, key: RecordKey) -> Touchpoint | None:
@@ -61,12 +62,21 @@ class TouchpointReader:
         missing = [key for key in wanted if key not in notes]
         if not missing or not self._account_exists(account_id):
             return found
-        searched = {str(note.note_id): note for note in self._search(account_id, 0, _FAR_FUTURE_MS)}
+        searched = {str(note.note_id): note for note in self._search(account_id, 0, FAR_FUTURE_MS)}
         for key in missing:
             if is_whole and key not in searched:
                 found[key] = None
             elif not is_whole and key in searched:
                 found[key] = searched[key]
+        return found
+
+    def _anywhere(self, wanted: Sequence[str]) -> dict[str, Touchpoint]:
+        found: dict[str, Touchpoint] = {}
+        for events in self._client.events(EventType.NOTE, 0, FAR_FUTURE_MS):
+            notes = [note for event in events if (note := read_touchpoint(event)) is not None]
+            found.update({str(note.note_id): note for note in notes if str(note.note_id) in wanted})
+            if len(found) == len(wanted):
+                break
         return found
 
     def _search(self, account_id: str, start_ms: int, end_ms: int) -> list[Touchpoint]:
@@ -96,6 +106,7 @@ def extra_of(note: Touchpoint) -> dict[str, str]:
         "activity_type_id": note.activity_type_id or "",
         "meeting_type": note.touchpoint_type or "",
         "touchpoint_tags": ",".join(note.tags or ()),
+        **({"participants": NOBODY} if note.participants == [] else {}),
     }
 
 

@@ -27,6 +27,7 @@ SECRET_FIELDS = frozenset(
         "access_token",
         "client_secret",
         "assertion",
+        "security_token",
     }
 )
 SECRET_ELEMENTS = re.compile(r"(<(?:\w+:)?(password|sessionId)>).*?(</(?:\w+:)?\2>)", re.DOTALL)

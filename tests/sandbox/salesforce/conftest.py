@@ -63,7 +63,7 @@ class Caller:
 
     @property
     def contact_id(self) -> str:
-        return next(row["Id"] for row in self.rows("Contact") if row["AccountId"] == self.account_id)
+        return str(next(row["Id"] for row in self.rows("Contact") if row["AccountId"] == self.account_id))
 
     @property
     def lead_id(self) -> str:
@@ -142,8 +142,14 @@ class Caller:
     def act(self, action: str, **arguments: Any) -> Any:
         return self.service.act(action, arguments)
 
+    def set(self, **switches: Any) -> None:
+        for name, value in switches.items():
+            setattr(self.switches, name, value)
+
     def wait(self, seconds: float) -> None:
+        """Time passes; a session that ended meanwhile is opened anew."""
         self.clock.advance(timedelta(seconds=seconds))
+        self.token = self.service.token
 
 
 @pytest.fixture(scope="session")

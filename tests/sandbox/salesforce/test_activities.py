@@ -182,7 +182,7 @@ def test_cases_and_opportunities_are_closed_by_their_status(org: Caller) -> None
 def test_an_org_may_lack_the_field_type(make_org: MakeOrg) -> None:
     org = make_org(activity_type_field=False)
     assert org.send("POST", "sobjects/Event", org.event_fields(Type="Email")).refusal == (400, "INVALID_FIELD")
-    org.switches.activity_type_field = True
+    org.set(activity_type_field=True)
     org.event(Type="Email")
 
 
@@ -203,7 +203,7 @@ def test_an_invited_user_gets_a_copy_that_follows_the_event(org: Caller) -> None
 def test_an_invited_contact_or_an_org_without_copies_makes_only_a_relation(org: Caller) -> None:
     event_id = org.event()
     org.create("EventRelation", EventId=event_id, RelationId=org.contact_id)
-    org.switches.child_events = False
+    org.set(child_events=False)
     org.create("EventRelation", EventId=event_id, RelationId=org.service.user_id)
     assert len(org.query(f"SELECT Id FROM EventRelation WHERE EventId = '{event_id}'")) == 2
     assert org.query("SELECT Id FROM Event WHERE IsChild = true") == []
@@ -222,7 +222,7 @@ def test_shared_activities_relate_several_contacts_and_count_them(make_org: Make
     assert org.query(f"SELECT RelationId FROM EventWhoRelation WHERE EventId = '{event_id}'") == []
     refused = org.edit("Event", event_id, WhatId=None, EventWhoIds=[org.lead_id, contacts[0]])
     assert refused.refusal == (400, "FIELD_INTEGRITY_EXCEPTION")
-    org.switches.junction_ids = "refused"
+    org.set(junction_ids="refused")
     assert org.edit("Event", event_id, EventWhoIds=contacts).refusal == (400, "JSON_PARSER_ERROR")
 
 

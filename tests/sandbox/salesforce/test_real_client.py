@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from simple_salesforce import Salesforce, format_soql
+from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceAuthenticationFailed,
     SalesforceExpiredSession,
@@ -20,13 +20,15 @@ from simple_salesforce.exceptions import (
     SalesforceRefusedRequest,
     SalesforceResourceNotFound,
 )
-from simple_salesforce.format import format_external_id
+from simple_salesforce.format import format_external_id, format_soql
 
 from cshub_sandbox.salesforce.adapter import sandbox_session
 from cshub_sandbox.testing import RunningSandbox, start_sandbox
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 VERSION = "62.0"
+Client = Any  # its attributes are made up on the way, which no type tells
+Connect = Callable[..., Client]
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +44,12 @@ def session(sandbox: RunningSandbox) -> Iterator[requests.Session]:
 
 
 @pytest.fixture
-def connect(sandbox: RunningSandbox, session: requests.Session) -> Callable[..., Salesforce]:
+def connect(sandbox: RunningSandbox, session: requests.Session) -> Connect:
     return partial(Salesforce, version=VERSION, session=session)
 
 
 @pytest.fixture
-def sf(sandbox: RunningSandbox, connect: Callable[..., Salesforce]) -> Salesforce:
+def sf(sandbox: RunningSandbox, connect: Connect) -> Client:
     login = sandbox.salesforce_login
     return connect(consumer_key=login["client_id"], consumer_secret=login["client_secret"], domain=login["domain"])
 
@@ -66,7 +68,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_client_credentials_sign_in_and_say_who_they_are(sandbox: RunningSandbox, sf: Salesforce) -> None:
+def test_client_credentials_sign_in_and_say_who_they_are(sandbox: RunningSandbox, sf: Client) -> None:
     assert sf.sf_instance == "acme.my.salesforce.com"
     me = sf.oauth2("userinfo")
     service = sandbox.sandbox.service("salesforce")
@@ -74,7 +76,7 @@ def test_client_credentials_sign_in_and_say_who_they_are(sandbox: RunningSandbox
     assert me["preferred_username"] == sandbox.salesforce_login["username"]
 
 
-def test_a_signed_assertion_signs_in(sandbox: RunningSandbox, connect: Callable[..., Salesforce]) -> None:
+def test_a_signed_assertion_signs_in(sandbox: RunningSandbox, connect: Connect) -> None:
     login = sandbox.salesforce_login
     key = sandbox.sandbox.service("salesforce").private_key
     sf = connect(
@@ -87,9 +89,7 @@ def test_a_signed_assertion_signs_in(sandbox: RunningSandbox, connect: Callable[
     assert sf.query("SELECT COUNT() FROM Account")["totalSize"] == 10
 
 
-def test_soap_with_password_and_security_token_signs_in(
-    sandbox: RunningSandbox, connect: Callable[..., Salesforce]
-) -> None:
+def test_soap_with_password_and_security_token_signs_in(sandbox: RunningSandbox, connect: Connect) -> None:
     login = sandbox.salesforce_login
     names = {"username": login["username"], "password": login["password"]}
     sf = connect(**names, security_token=login["security_token"], domain=login["domain"])
@@ -100,14 +100,12 @@ def test_soap_with_password_and_security_token_signs_in(
 
 def test_soap_login_is_gone_in_the_newest_versions(sandbox: RunningSandbox, session: requests.Session) -> None:
     login = sandbox.salesforce_login
-    names = {name: login[name] for name in ("username", "password", "security_token")}
+    names: dict[str, Any] = {name: login[name] for name in ("username", "password", "security_token")}
     with pytest.raises(SalesforceAuthenticationFailed, match="UNSUPPORTED_API_VERSION"):
         Salesforce(**names, version="65.0", session=session)
 
 
-def test_the_password_flow_signs_in_and_wrong_passwords_are_refused(
-    sandbox: RunningSandbox, connect: Callable[..., Salesforce]
-) -> None:
+def test_the_password_flow_signs_in_and_wrong_passwords_are_refused(sandbox: RunningSandbox, connect: Connect) -> None:
     login = sandbox.salesforce_login
     app = {"consumer_key": login["client_id"], "consumer_secret": login["client_secret"], "domain": login["domain"]}
     typed = login["password"] + login["security_token"]
@@ -118,12 +116,12 @@ def test_the_password_flow_signs_in_and_wrong_passwords_are_refused(
         connect(username=login["username"], password="wrong", security_token="")
 
 
-def test_a_session_id_from_elsewhere_is_enough(sandbox: RunningSandbox, connect: Callable[..., Salesforce]) -> None:
+def test_a_session_id_from_elsewhere_is_enough(sandbox: RunningSandbox, connect: Connect) -> None:
     sf = connect(session_id=sandbox.salesforce.token, instance_url="https://acme.my.salesforce.com")
     assert sf.query("SELECT Id FROM User LIMIT 1")["totalSize"] == 1
 
 
-def test_queries_are_read_page_by_page(sandbox: RunningSandbox, sf: Salesforce, account_id: str) -> None:
+def test_queries_are_read_page_by_page(sandbox: RunningSandbox, sf: Client, account_id: str) -> None:
     sandbox.control.switch("salesforce", page_size=7)
     try:
         first = sf.query("SELECT Id, Subject, What.Name, Owner.Email FROM Event ORDER BY Id")
@@ -137,14 +135,14 @@ def test_queries_are_read_page_by_page(sandbox: RunningSandbox, sf: Salesforce, 
     assert all(row["Owner"]["Email"] and row["What"]["Name"] for row in first["records"])
 
 
-def test_quoted_values_come_back(sf: Salesforce, account_id: str) -> None:
+def test_quoted_values_come_back(sf: Client, account_id: str) -> None:
     subject = 'O\'Brien "quoted" 100% back\\slash + Ünï'
     created = sf.Event.create(event(account_id, Subject=subject))
     found = sf.query(format_soql("SELECT Id, Subject FROM Event WHERE Subject = {}", subject))
     assert [(row["Id"], row["Subject"]) for row in found["records"]] == [(created["id"], subject)]
 
 
-def test_describe_and_metadata(sf: Salesforce) -> None:
+def test_describe_and_metadata(sf: Client) -> None:
     names = {item["name"] for item in sf.describe()["sobjects"]}
     assert {"Account", "Event", "Task", "User"} <= names
     fields = {field["name"]: field for field in sf.Event.describe()["fields"]}
@@ -154,7 +152,7 @@ def test_describe_and_metadata(sf: Salesforce) -> None:
     assert sf.is_sandbox() is False
 
 
-def test_a_record_lives_through_create_read_update_and_delete(sf: Salesforce, account_id: str) -> None:
+def test_a_record_lives_through_create_read_update_and_delete(sf: Client, account_id: str) -> None:
     created = sf.Event.create(event(account_id))
     assert created["success"] and created["id"].startswith("00U")
     assert sf.Event.get(created["id"])["AccountId"] == account_id
@@ -170,9 +168,7 @@ def test_a_record_lives_through_create_read_update_and_delete(sf: Salesforce, ac
 
 
 @pytest.mark.parametrize("key", ["plain", "with space", "a+b", "50%", "a/b", "Ünï", "it's"])
-def test_upsert_by_external_id_creates_then_updates_whatever_the_value(
-    sf: Salesforce, account_id: str, key: str
-) -> None:
+def test_upsert_by_external_id_creates_then_updates_whatever_the_value(sf: Client, account_id: str, key: str) -> None:
     address = format_external_id("Totango_Id__c", key)
     assert sf.Event.upsert(address, event(account_id)) == 201
     assert sf.Event.upsert(address, {"Subject": "Second"}) == 200
@@ -181,7 +177,7 @@ def test_upsert_by_external_id_creates_then_updates_whatever_the_value(
 
 
 def test_several_records_with_one_external_id_are_answered_300(
-    sandbox: RunningSandbox, sf: Salesforce, account_id: str
+    sandbox: RunningSandbox, sf: Client, account_id: str
 ) -> None:
     sandbox.control.act("salesforce", "add_custom_field", object="Account", name="Old_Id__c", external_id=True)
     for account in sandbox.sandbox.world.accounts[:2]:
@@ -190,7 +186,7 @@ def test_several_records_with_one_external_id_are_answered_300(
         sf.Account.get_by_custom_id("Old_Id__c", "same")
 
 
-def test_lists_of_updated_and_deleted_records(sandbox: RunningSandbox, sf: Salesforce, account_id: str) -> None:
+def test_lists_of_updated_and_deleted_records(sandbox: RunningSandbox, sf: Client, account_id: str) -> None:
     start = sandbox.control.now() - timedelta(minutes=1)
     kept, gone = sf.Task.create({"Subject": "a"})["id"], sf.Task.create({"Subject": "b"})["id"]
     sf.Task.delete(gone)
@@ -202,7 +198,7 @@ def test_lists_of_updated_and_deleted_records(sandbox: RunningSandbox, sf: Sales
     assert set(answer) == {"deletedRecords", "earliestDateAvailable", "latestDateCovered"}
 
 
-def test_collections_through_restful(sf: Salesforce, account_id: str) -> None:
+def test_collections_through_restful(sf: Client, account_id: str) -> None:
     records = [{"attributes": {"type": "Event"}, **event(account_id, Subject=f"row {n}")} for n in range(3)]
     records[1]["Subject"] = "x" * 256
     verdicts = sf.restful("composite/sobjects", method="POST", json={"allOrNone": False, "records": records})
@@ -217,7 +213,7 @@ def test_collections_through_restful(sf: Salesforce, account_id: str) -> None:
     assert [verdict["success"] for verdict in removed] == [True, True]
 
 
-def test_an_expired_session_is_renewed_once_and_the_call_succeeds(sandbox: RunningSandbox, sf: Salesforce) -> None:
+def test_an_expired_session_is_renewed_once_and_the_call_succeeds(sandbox: RunningSandbox, sf: Client) -> None:
     before = sf.session_id
     sandbox.control.act("salesforce", "expire_tokens")
     assert sf.query("SELECT COUNT() FROM Account")["totalSize"] == 10
@@ -225,14 +221,14 @@ def test_an_expired_session_is_renewed_once_and_the_call_succeeds(sandbox: Runni
 
 
 def test_without_a_login_to_fall_back_on_an_expired_session_is_an_error(
-    sandbox: RunningSandbox, connect: Callable[..., Salesforce]
+    sandbox: RunningSandbox, connect: Connect
 ) -> None:
     sf = connect(session_id="expired", instance_url="acme.my.salesforce.com")
     with pytest.raises(SalesforceExpiredSession, match="INVALID_SESSION_ID"):
         sf.query("SELECT Id FROM Account")
 
 
-def test_the_daily_limit_is_shown_and_enforced(sandbox: RunningSandbox, sf: Salesforce) -> None:
+def test_the_daily_limit_is_shown_and_enforced(sandbox: RunningSandbox, sf: Client) -> None:
     used = sf.limits()["DailyApiRequests"]
     assert sf.api_usage["api-usage"].used == used["Max"] - used["Remaining"]
     sandbox.control.switch("salesforce", api_limit=used["Max"] - used["Remaining"])
@@ -243,14 +239,14 @@ def test_the_daily_limit_is_shown_and_enforced(sandbox: RunningSandbox, sf: Sale
         sandbox.control.switch("salesforce", api_limit=100_000)
 
 
-def test_a_long_list_of_ids_is_too_long_for_an_address(sf: Salesforce) -> None:
+def test_a_long_list_of_ids_is_too_long_for_an_address(sf: Client) -> None:
     ids = ["00U000000000000AAA"] * 600
     with pytest.raises(Exception, match="414"):
         sf.query(format_soql("SELECT Id FROM Event WHERE Id IN {}", ids))
     assert sf.query(format_soql("SELECT Id FROM Event WHERE Id IN {}", ids[:300]))["totalSize"] == 0
 
 
-def test_bulk_insert_update_and_delete(sandbox: RunningSandbox, sf: Salesforce, account_id: str) -> None:
+def test_bulk_insert_update_and_delete(sandbox: RunningSandbox, sf: Client, account_id: str) -> None:
     rows = [event(account_id, Subject=f"bulk {n}", Totango_Id__c=f"bulk-{n}") for n in range(5)]
     rows[3]["StartDateTime"] = ""
     (done,) = sf.bulk2.Event.insert(records=rows, wait=0)
@@ -273,7 +269,7 @@ def test_bulk_insert_update_and_delete(sandbox: RunningSandbox, sf: Salesforce, 
     assert sf.query("SELECT Id FROM Event WHERE Totango_Id__c LIKE 'bulk-%'")["totalSize"] == 0
 
 
-def test_bulk_query_gives_csv_page_by_page(sf: Salesforce) -> None:
+def test_bulk_query_gives_csv_page_by_page(sf: Client) -> None:
     query = "SELECT Id, Name, Owner.Email, CreatedDate FROM Account"
     pages = [rows_of(page) for page in sf.bulk2.Account.query(query, max_records=4, wait=0)]
     assert [len(page) for page in pages] == [4, 4, 2]
@@ -281,6 +277,6 @@ def test_bulk_query_gives_csv_page_by_page(sf: Salesforce) -> None:
     assert pages[0][0]["CreatedDate"].endswith(".000Z")
 
 
-def test_a_query_unfit_for_bulk_is_refused(sf: Salesforce) -> None:
+def test_a_query_unfit_for_bulk_is_refused(sf: Client) -> None:
     with pytest.raises(SalesforceMalformedRequest, match="aggregate"):
         list(sf.bulk2.Account.query("SELECT COUNT(Id) FROM Account", wait=0))

@@ -41,7 +41,7 @@ def test_ids_are_accepted_in_both_lengths_but_only_in_the_right_case(make_org: M
     assert org.get("Event", event_id[:15])["Id"] == event_id
     for wrong in (event_id.swapcase(), event_id.lower(), event_id[:14], "00U000000000000AAA", org.account_id):
         assert org.send("GET", f"sobjects/Event/{wrong}").refusal == (404, "NOT_FOUND"), wrong
-    org.switches.wrong_case_id = "tolerated"
+    org.set(wrong_case_id="tolerated")
     assert org.get("Event", event_id.lower())["Id"] == event_id
     assert org.send("GET", f"sobjects/Event/{event_id[:15].lower()}").status == 404
 
@@ -51,7 +51,7 @@ def test_a_deleted_record_is_not_found_under_the_code_that_the_org_uses(org: Cal
     org.delete("Event", event_id)
     for method in ("GET", "PATCH", "DELETE"):
         assert org.send(method, f"sobjects/Event/{event_id}", {}).refusal == (404, "ENTITY_IS_DELETED")
-    org.switches.deleted_record_code = "NOT_FOUND"
+    org.set(deleted_record_code="NOT_FOUND")
     assert org.send("GET", f"sobjects/Event/{event_id}").refusal == (404, "NOT_FOUND")
 
 
@@ -217,7 +217,7 @@ def test_a_parent_can_be_named_by_its_external_id(org: Caller) -> None:
 
 def test_the_orgs_validation_rules_refuse_what_matches(org: Caller) -> None:
     rule = {"object": "Event", "field": "Subject", "pattern": "forbidden", "message": "No such subjects."}
-    org.switches.validation_rules = (rule,)
+    org.set(validation_rules=(rule,))
     refused = org.send("POST", "sobjects/Event", org.event_fields(Subject="this is forbidden"))
     assert refused.refusal == (400, "FIELD_CUSTOM_VALIDATION_EXCEPTION")
     assert refused.json[0]["message"] == "No such subjects."
@@ -225,14 +225,14 @@ def test_the_orgs_validation_rules_refuse_what_matches(org: Caller) -> None:
 
 
 def test_duplicate_rules_alert_or_block(org: Caller) -> None:
-    org.switches.duplicate_rules = ({"object": "Lead", "fields": ["Email", "LastName"]},)
+    org.set(duplicate_rules=({"object": "Lead", "fields": ["Email", "LastName"]},))
     lead = {"LastName": "Twin", "Company": "Twins", "Email": "twin@example.com"}
     org.create("Lead", **lead)
     again = {**lead, "Email": "TWIN@example.com"}
     assert org.send("POST", "sobjects/Lead", again).refusal == (400, "DUPLICATES_DETECTED")
     allow = {"sforce-duplicate-rule-header": "allowSave=true"}
     assert org.send("POST", "sobjects/Lead", again, headers=allow).status == 201
-    org.switches.duplicate_rules = ({"object": "Lead", "fields": ["Email"], "blocks": True},)
+    org.set(duplicate_rules=({"object": "Lead", "fields": ["Email"], "blocks": True},))
     assert org.send("POST", "sobjects/Lead", again, headers=allow).refusal == (400, "DUPLICATES_DETECTED")
 
 

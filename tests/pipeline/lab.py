@@ -31,6 +31,8 @@ from cshub.staging import Staging
 from cshub.systems import registry
 from cshub.systems.chorus.client import ChorusClient
 from cshub.systems.http import Wire
+from cshub.systems.salesforce.auth import Credentials
+from cshub.systems.salesforce.client import SalesforceClient
 from cshub.systems.totango.client import TotangoClient
 from cshub_sandbox.faults import FaultRule
 from cshub_sandbox.inprocess import call
@@ -322,5 +324,17 @@ def _totango(lab: Lab, wire: Wire) -> TotangoClient:
     return TotangoClient(lab._token("totango"), base_url="http://totango.test", wire=wire)
 
 
-_CLIENTS: Mapping[str, Callable[[Lab, Wire], Any]] = {"chorus": _chorus, "totango": _totango}
+def _salesforce(lab: Lab, wire: Wire) -> SalesforceClient:
+    login = lab.sandbox.service("salesforce").login
+    credentials = Credentials(
+        domain=login["domain"], consumer_key=login["client_id"], consumer_secret=login["client_secret"]
+    )
+    return SalesforceClient(credentials, endpoint_override="http://salesforce.test", wire=wire, jitter=lambda: 0.5)
+
+
+_CLIENTS: Mapping[str, Callable[[Lab, Wire], Any]] = {
+    "chorus": _chorus,
+    "salesforce": _salesforce,
+    "totango": _totango,
+}
 Maker = Callable[..., Lab]

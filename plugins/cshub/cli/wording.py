@@ -31,6 +31,7 @@ RULES: Mapping[str, str] = {
     "source_not_readable": "the source did not give it when asked by id: deleted, private or hidden",
     "target_not_readable": "the target did not show its record, nor proved it gone: it is looked at again next time",
     "undone": "a change of an earlier run was taken back",
+    "made_by_other_job": "another job of this hub made it in the source, so it is not carried on (include_made_records)",
     "moved_since_plan": "it changed after the plan was made, so the plan's row was left out",
 }
 STATES: Mapping[str, str] = {

@@ -297,6 +297,10 @@ class Job(Model):
     on_source_delete: OnSourceDelete = Field(
         OnSourceDelete.DELETE_WHEN_TWO_WAY, description="what happens to the target record of a deleted source record"
     )
+    include_made_records: bool = Field(
+        False,
+        description="on: also sync what other jobs of this hub have made, such as events made of campaign touches",
+    )
     schedule: Schedule | None = Field(None, description="when the job runs, in the hub's time zone")
     window: WindowSettings | None = Field(None, description="how far a run reads")
     guard: Guard = Field(Guard(), description="above which a run waits for a person")

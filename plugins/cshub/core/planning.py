@@ -43,6 +43,7 @@ class Rule(StrEnum):
     DELETED_IN_TARGET = "deleted_in_target"
     SOURCE_NOT_READABLE = "source_not_readable"
     TARGET_NOT_READABLE = "target_not_readable"
+    MADE_BY_OTHER_JOB = "made_by_other_job"
     MOVED_SINCE_PLAN = "moved_since_plan"
     UNDONE = "undone"
 

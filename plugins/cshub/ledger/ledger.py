@@ -186,6 +186,10 @@ class Ledger:
         """State of the source side → number of links with a source key; states without links are left out."""
         return self._links.count(pair)
 
+    def made_elsewhere(self, pair: Pair, source_keys: Sequence[str]) -> set[str]:
+        """Those of these source records that a job of another pair has made."""
+        return self._links.made_elsewhere(pair, source_keys)
+
     def linked(self, pair: Pair) -> Iterator[Link]:
         """All links with a record on both sides, in order of source key, read page by page.
 

@@ -50,6 +50,15 @@ def bind(connection: Connection, name: str, source: Side, target: Side, now: dat
     return Pair(number, mirrored)
 
 
+def pairs_into(connection: Connection, seen: Pair) -> list[int]:
+    """Numbers of other pairs that were built with the source object of ``seen`` as their target."""
+    row = connection.execute(_WANTED.where(pair.c.id == seen.number)).one()
+    left, right = _stored(row)[1]
+    system, name, identity = right if seen.mirrored else left
+    here = (pair.c.right_system == system) & (pair.c.right_object == name) & (pair.c.right_identity == identity)
+    return list(connection.execute(select(pair.c.id).where(here, pair.c.id != seen.number)).scalars())
+
+
 def number_of(connection: Connection, name: str) -> int | None:
     return connection.execute(select(pair.c.id).where(pair.c.name == name)).scalar_one_or_none()
 

@@ -58,7 +58,7 @@ def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
     """One plan row per mapped record, in the same order."""
     rules = run.plan_rules()
     links = run.ledger.links(run.pair, [record.source_key for record in records])
-    drafts = _with_accounts(run, records, links)
+    drafts = _without_made(run, _with_accounts(run, records, links), links)
     targets = Targets(run, rules, links)
     targets.look(drafts)
     desired = _with_people(run, drafts, {draft.source_key: targets.home(draft) for draft in drafts})
@@ -102,6 +102,18 @@ def _desired(run: Run, record: MappedRecord, link: Link | None, accounts: Mappin
         marks=record.marks,
         address=RecordKey(record.source_key, seen.account_id, seen.extra),
     )
+
+
+def _without_made(run: Run, drafts: Sequence[Desired], links: Mapping[str, Link]) -> list[Desired]:
+    """What another job of the hub has made in the source is left out: it has its own source already."""
+    if run.bound.job.include_made_records:
+        return list(drafts)
+    fresh = [
+        draft.source_key for draft in drafts if (link := links.get(draft.source_key)) is None or not link.is_linked
+    ]
+    made = run.ledger.made_elsewhere(run.pair, fresh) if fresh else set()
+    reason = Rule.MADE_BY_OTHER_JOB.value
+    return [replace(draft, skip_reason=reason) if draft.source_key in made else draft for draft in drafts]
 
 
 def _with_people(run: Run, drafts: Sequence[Desired], homes: Mapping[str, str | None]) -> list[Desired]:

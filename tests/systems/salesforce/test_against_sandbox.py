@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.systems.wire import FakeTime, GateAdapter
 
 from cshub.core.errors import (
     AmbiguousWrite,
@@ -29,6 +30,8 @@ from cshub.systems.salesforce.conditions import check_filter
 from cshub.systems.salesforce.hook import SalesforceHook
 from cshub.systems.salesforce.session import Retries
 from cshub.systems.salesforce.soql import TypeOf, any_of, quote, select
+from cshub_sandbox.faults import FaultKind, FaultRule
+from cshub_sandbox.sandbox import Sandbox, WorldSize, login_of
 from cshub_sandbox.testing import RunningSandbox, start_sandbox
 
 QUICK = HttpPolicy(read_s=5, deadline_s=10, retry=Retries(first_s=0.01, rate_limit_first_s=0.01, rate_limit_cap_s=0.01))
@@ -307,3 +310,19 @@ def test_the_test_button_signs_in_over_the_wire(box: RunningSandbox, monkeypatch
     hook.client.close()
     assert works, text
     assert "API calls are left today" in text
+
+
+def test_the_whole_client_works_without_a_socket_and_in_simulated_time() -> None:
+    size = WorldSize(seed=5, accounts=8, meetings=20)
+    sandbox = Sandbox(["salesforce"], size=size, now=datetime(2026, 11, 20, tzinfo=UTC))
+    sandbox.clock.freeze(True)
+    time = FakeTime(move=lambda seconds: sandbox.clock.advance(timedelta(seconds=seconds)))
+    login = login_of(sandbox.service("salesforce"))
+    app = Credentials(domain=login["domain"], consumer_key=login["client_id"], consumer_secret=login["client_secret"])
+    org = SalesforceClient(app, wire=time.wire(GateAdapter(sandbox, "salesforce")))
+    assert org.count("SELECT COUNT() FROM Account") == 8
+    sandbox.faults.add(FaultRule(kind=FaultKind.DROP_AFTER_COMMIT, nth=1))
+    [verdict] = org.create("Task", [{"Subject": "Without a socket"}])
+    assert isinstance(verdict.cause, AmbiguousWrite)
+    assert org.count("SELECT COUNT() FROM Task WHERE Subject = 'Without a socket'") == 1
+    assert sum(map(len, org.bulk.query("SELECT Id FROM Account"))) == 8

@@ -44,6 +44,8 @@ def applied(entry: Any, value: Any) -> Any:
         ({"date_in_zone": "Europe/Berlin"}, "2026-11-19T23:30:00Z", "2026-11-20"),
         ({"date_in_zone": "America/New_York"}, "2026-11-20T04:30:00Z", "2026-11-19"),
         ({"date_in_zone": "Europe/Berlin"}, "2026-10-24T22:30:00Z", "2026-10-25"),
+        ({"noon_in_zone": "Europe/Berlin"}, "2026-07-01", "2026-07-01T10:00:00.000Z"),
+        ({"noon_in_zone": "Europe/Berlin"}, "2026-11-20", "2026-11-20T11:00:00.000Z"),
         ({"pluck": "email"}, [{"email": "a@x.example"}, {"email": None}, {"email": ""}, {}, 3], ["a@x.example"]),
         ({"join": ", "}, ["a", None, 2], "a, 2"),
         ("salesforce_id_18", "0015g00000XyZ12", "0015g00000XyZ12AAF"),

@@ -70,8 +70,9 @@ def read_back(link: Link, row: PlanRow, record: TargetRecord, *, kinds: Mapping[
         kept = {**{name: mark for name, mark in row.source.mapped.items() if name in now}, **kept}
     elif row.action is Action.UPDATE and two_way:
         kept = {**{name: mark for name, mark in sent.items() if name in now}, **kept}
-    facts = {"marks": {**now, **kept}, "extra": {**link.target.extra, **record.extra}}
-    if not edited_since(link.target, record, now):
+    facts: dict[str, Any] = {"marks": {**now, **kept}, "extra": {**link.target.extra, **record.extra}}
+    is_create = row.action is Action.CREATE
+    if not (was_edited(record) if is_create else differs(now, fingerprints(row.values, kinds))):
         facts["modified_at"] = record.modified_at
     return link.having(target=facts)
 
@@ -101,18 +102,16 @@ def found_done(intent: Intent, link: Link | None, record: TargetRecord, *, kinds
     dated_at = moment_or_midnight(hint["dated_at"]) if hint["dated_at"] else old.dated_at
     if intent.operation is Operation.DELETE:
         return replace(old, source=source, target=target, written_at=intent.begun_at)
-    sent = {name: mark for name, mark in hint["expected"].items() if name in hint["written"]}
-    foretold = None if target.marks is None else {**target.marks, **sent}
-    is_as_left = not edited_since(replace(target, marks=foretold), record, fingerprints(record.values, kinds))
+    is_create = intent.operation is Operation.CREATE
+    is_edited = was_edited(record) if is_create else differs(fingerprints(record.values, kinds), hint["expected"])
     target = replace(
         target,
         key=record.key,
         account_id=record.account_id or target.account_id,
         extra={**target.extra, **record.extra},
         marks=_marks_found(intent, target, record, kinds),
-        modified_at=record.modified_at if is_as_left else target.modified_at,
+        modified_at=target.modified_at if is_edited else record.modified_at,
     )
-    is_create = intent.operation is Operation.CREATE
     return replace(
         old,
         source=source,
@@ -134,15 +133,9 @@ def was_edited(record: TargetRecord) -> bool:
     return made is not None and changed is not None and changed > made
 
 
-def edited_since(written: LinkSide, record: TargetRecord, now: Marks) -> bool:
-    """Whether a record shows more than the hub's own write: its time is then that of a person's edit.
-
-    ``written``: the side as the write should have left it. After a create the service's own clock tells.
-    """
-    if written.marks is None:
-        return was_edited(record)
-    known = written.marks
-    return any(mark != known[name] for name, mark in now.items() if name in known)
+def differs(now: Marks, expected: Marks) -> bool:
+    """Whether a record shows something else than an update should have left: its time is then that of an edit."""
+    return any(mark != expected[name] for name, mark in now.items() if name in expected)
 
 
 def _marks_found(intent: Intent, target: LinkSide, record: TargetRecord, kinds: Mapping[str, Kind]) -> Marks:

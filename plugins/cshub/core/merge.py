@@ -137,9 +137,10 @@ class Sides:
         return edited_at(self.old_source, self.modified_at)
 
     def source_after(self, *, state: LinkState, kept_paths: frozenset[str] = frozenset()) -> LinkSide:
-        """The source side once this record is agreed on; fields of ``kept_paths`` keep the marks they had."""
+        """The source side once this record is agreed on; fields of ``kept_paths`` keep the marks they had, if any."""
         old, desired = self.old_source, self.desired
-        marks = {**(old.marks or {}), **{name: mark for name, mark in desired.marks.items() if name not in kept_paths}}
+        known = old.marks or {}
+        marks = {**desired.marks, **{name: mark for name, mark in known.items() if self._stays(name, kept_paths)}}
         address = desired.address
         return replace(
             old,
@@ -152,6 +153,9 @@ class Sides:
             modified_at=self.modified_at or old.modified_at,
             edited_at=self.source_edited_at,
         )
+
+    def _stays(self, name: str, kept_paths: frozenset[str]) -> bool:
+        return name in kept_paths or name not in self.desired.marks
 
     def row(self, action: Action, rule: Rule, *, reason: str = "", **more: Any) -> PlanRow:
         """A row about this record; what ``more`` does not say is as the ledger has it."""
@@ -338,6 +342,7 @@ def _agreed(
     rules, link, old = sides.rules, comparison.link, comparison.link.target
     left_out = {name for name in comparison.source_now if name in rules.updateable and name not in verdicts}
     mapped = {
+        **comparison.source_now,
         **link.source.mapped,
         **{name: mark for name, mark in comparison.source_now.items() if name not in left_out},
     }
@@ -353,6 +358,8 @@ def _agreed(
         extra={**old.extra, **record.extra},
         marks=marks,
         state=LinkState.IN_STEP if old.state in (LinkState.GONE, LinkState.DELETED) else old.state,
+        # what the other direction made of the target is no base for it, now that both sides agree on something newer
+        mapped={} if rules.two_way and Rule.BOTH_AGREE in verdicts.values() else old.mapped,
         modified_at=record.modified_at,
         edited_at=edited_at(old, record.modified_at) if kept or source.edited_at is None else source.edited_at,
     )

@@ -94,7 +94,20 @@ SYSTEMS: Mapping[str, System] = {
         title="Salesforce",
         conn_type="salesforce",
         hook="cshub.systems.salesforce.hook:SalesforceHook",
-        objects={},
+        objects={
+            "event": Offer(
+                spec="cshub.systems.salesforce.catalog:EVENT",
+                source="cshub.systems.salesforce.source:SalesforceRecords",
+            ),
+            "task": Offer(
+                spec="cshub.systems.salesforce.catalog:TASK",
+                source="cshub.systems.salesforce.source:SalesforceRecords",
+            ),
+            "record": Offer(
+                spec="cshub.systems.salesforce.catalog:RECORD",
+                source="cshub.systems.salesforce.source:SalesforceRecords",
+            ),
+        },
     ),
 }
 

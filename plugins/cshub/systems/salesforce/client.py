@@ -41,6 +41,7 @@ from cshub.systems.salesforce.verdicts import RowVerdict
 from cshub.systems.salesforce.writes import MOST_ROWS, CollectionWriter
 
 MOST_RETRIEVED = 2_000  # records of one retrieve call (docs/vendors/salesforce.md §2.1)
+DESCRIBE_TRIES = 3  # for an answer that lacks what every object has
 PAGE_SIZES = range(200, 2_001)  # rows a page may be asked to have (docs/vendors/salesforce.md §2.1)
 
 
@@ -73,6 +74,7 @@ class SalesforceClient:
         self.bulk = BulkJobs(self.access, sleep=wire.sleep, clock=wire.clock)
         self._writer = CollectionWriter(self.access, chunk_size=chunk_size, sleep=wire.sleep, jitter=jitter)
         self._described: dict[str, ObjectDescription] = {}
+        self._wall = wire.wall
 
     def __repr__(self) -> str:
         return f"SalesforceClient({self.http.base_url!r})"
@@ -113,6 +115,15 @@ class SalesforceClient:
         """API calls of the org in the last 24 hours and how many it may have, as of the last answer."""
         usage = self.sf.api_usage.get("api-usage")
         return (usage.used, usage.total) if usage is not None else None
+
+    @property
+    def chunk_size(self) -> int:
+        """The most rows of one write call."""
+        return self._writer.chunk_size
+
+    def now(self) -> datetime:
+        """The time by the clock of this machine, in UTC."""
+        return datetime.fromtimestamp(self._wall(), UTC)
 
     def prefers_bulk(self, rows: int) -> bool:
         """Whether so many rows are more than the connection wants sent in small calls."""
@@ -176,8 +187,14 @@ class SalesforceClient:
     def describe(self, object_name: str) -> ObjectDescription:
         """An object as this user sees it; asked once. Raises :class:`NotFound` when the user sees none."""
         key = name_of(object_name).lower()
+        for _ in range(DESCRIBE_TRIES):
+            if key in self._described:
+                break
+            found = ObjectDescription.of(self.access.rest("GET", f"sobjects/{object_name}/describe"))
+            if "Id" in found.fields:
+                self._described[key] = found
         if key not in self._described:
-            self._described[key] = ObjectDescription.of(self.access.rest("GET", f"sobjects/{object_name}/describe"))
+            raise ProtocolFault(f"{self.http.label} describes {object_name} without its Id. Run again.")
         return self._described[key]
 
     def describe_global(self) -> list[ObjectSummary]:

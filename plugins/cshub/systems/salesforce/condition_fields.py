@@ -13,11 +13,11 @@ from cshub.systems.salesforce.models import FieldDescription, ObjectDescription
 
 Describe = Callable[[str], ObjectDescription]
 
-_ANY_TARGET_FIELDS = frozenset(
+ANY_TARGET_FIELDS = frozenset(
     {"Id", "Name", "FirstName", "LastName", "Title", "Phone", "Email", "Alias", "IsActive", "Username", "Type"}
     | {"UserRoleId", "ProfileId"}
 )  # of the pseudo-object Name, all that a relationship to several objects shows (docs/vendors/salesforce.md §2.3)
-_USER_FIELDS = frozenset({"email", "alias", "phone", "username", "isactive"})  # filled for users only (§2.3)
+USER_FIELDS = frozenset({"email", "alias", "phone", "username", "isactive"})  # filled for users only (§2.3)
 _MOMENTS = frozenset({Literal.MOMENT, Literal.RELATIVE, Literal.NULL})
 _NUMBERS = frozenset({Literal.NUMBER, Literal.NULL})
 _FITTING: Mapping[str, frozenset[Literal]] = {
@@ -99,14 +99,14 @@ def _stop_of(
 
 
 def _stop_at_any_target(reference: FieldDescription, last: str) -> _Stop | None:
-    if last.lower() not in {name.lower() for name in _ANY_TARGET_FIELDS}:
+    if last.lower() not in {name.lower() for name in ANY_TARGET_FIELDS}:
         several = ", ".join(reference.reference_to)
         return _Stop(
             f"{reference.relationship_name} may be of several objects ({several}), and {last} is not one of the fields "
             "they share",
-            suggest(last, sorted(_ANY_TARGET_FIELDS)),
+            suggest(last, sorted(ANY_TARGET_FIELDS)),
         )
-    if last.lower() in _USER_FIELDS and "User" not in reference.reference_to:
+    if last.lower() in USER_FIELDS and "User" not in reference.reference_to:
         return _Stop(
             f"{reference.relationship_name}.{last} is empty unless it is a user",
             f"Use a semi-join: {reference.name} IN (SELECT Id FROM {(*reference.reference_to, 'Contact')[0]} "

@@ -33,6 +33,10 @@ _SOAP_CODE = re.compile(rb"<(?:\w+:)?exceptionCode>(?:\w+:)?([^<]*)<")
 _SOAP_MESSAGE = re.compile(rb"<(?:\w+:)?exceptionMessage>([^<]*)<")
 
 
+class CursorLost(ShortRead):
+    """Salesforce keeps the rest of a query's result no longer: go on from the last row with a new query."""
+
+
 class Reaction(StrEnum):
     """What a code asks the caller to do."""
 
@@ -270,7 +274,7 @@ def _error_of_rule(error: RowError, status: int, place: Place, said: str) -> Hub
         case Reaction.ASK_LESS:
             return AskedTooMuch(told)
         case Reaction.RESTART:
-            return ShortRead(told)
+            return CursorLost(told)
         case Reaction.SPEC:
             return SpecError(told)
         case Reaction.GONE:

@@ -218,6 +218,8 @@ def readable_body(request: Request) -> Any:
         return None
     if request.media_type.startswith("multipart/"):
         return f"multipart body of {len(request.body)} bytes"
+    if request.media_type == "text/csv":
+        return f"CSV of {len(request.body)} bytes"
     try:
         return _hidden(orjson.loads(request.body))
     except ValueError:

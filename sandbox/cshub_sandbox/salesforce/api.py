@@ -47,10 +47,11 @@ class Api:
         return self._with_headers(reply)
 
     def settle(self) -> None:
-        """What time alone brings: bulk jobs end, old deletions leave the recycle bin."""
+        """What comes by itself: bulk jobs end, old deletions leave the bin, a new feature reaches old records."""
         self.behaviour.jobs.settle()
         self.behaviour.query_jobs.settle()
-        self.behaviour.writer.empty_old_bin()
+        self.behaviour.writer.bin.empty_old()
+        self.behaviour.writer.relations.catch_up()
 
     def _dispatch(self, request: Request) -> Reply:
         if _request_bytes(request) > LONGEST_URI:

@@ -52,7 +52,7 @@ class RecordActions:
 
     def purge(self, *, older_than_days: float = 0) -> Any:
         """The recycle bin is emptied; gives how many records are gone for good."""
-        return self._writer.empty_bin(older_than=timedelta(days=older_than_days))
+        return self._writer.bin.empty(older_than=timedelta(days=older_than_days))
 
     def invite(self, *, event: str, user: str) -> Any:
         """A user is invited to an event and gets a copy of it, unless the org makes none; gives the relation."""

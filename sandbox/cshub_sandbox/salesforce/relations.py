@@ -39,6 +39,22 @@ class Relations:
 
     def __init__(self, org: Org) -> None:
         self._org = org
+        self._complete = org.switches.shared_activities
+
+    def catch_up(self) -> None:
+        """Gives older activities their relation rows when Shared Activities was switched on since."""
+        org = self._org
+        wanted = org.switches.shared_activities
+        if wanted and not self._complete:
+            for name in ("Event", "Task"):
+                kind = org.schema.object(name)
+                for row in [row for row in org.store.table(name) if not row.get("IsDeleted")]:
+                    who_ids = [row["WhoId"]] if row.get("WhoId") else []
+                    counts = {"WhoCount": len(who_ids), "WhatCount": 1 if row.get("WhatId") else 0}
+                    shared = {**row, f"{name}WhoIds": who_ids, **counts}
+                    org.store.table(name).put(shared)
+                    self.write(kind, shared, user_id=row["CreatedById"], now=row["SystemModstamp"])
+        self._complete = wanted
 
     def who_ids(self, kind: ObjectType, before: Mapping[str, Any], sent: Mapping[str, Any]) -> list[str]:
         """All contacts, or the one lead, of an activity after a write; the primary one first.

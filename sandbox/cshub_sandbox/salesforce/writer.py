@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from cshub_sandbox.salesforce.activity_rules import event_times, task_flags
@@ -19,14 +19,11 @@ from cshub_sandbox.salesforce.field_rules import check_required, resolve_referen
 from cshub_sandbox.salesforce.incoming import read_record
 from cshub_sandbox.salesforce.locks import AccountLocks
 from cshub_sandbox.salesforce.objects import FieldKind, ObjectType
-from cshub_sandbox.salesforce.org import Deletion, Org
-from cshub_sandbox.salesforce.relations import LEAD, USER, Relations, primary
+from cshub_sandbox.salesforce.org import Org
+from cshub_sandbox.salesforce.recycle_bin import RecycleBin
+from cshub_sandbox.salesforce.relations import CONTACT, LEAD, USER, Relations, primary
 from cshub_sandbox.salesforce.rows import Row, full_id
 from cshub_sandbox.salesforce.uniqueness import check_duplicates, check_unique, check_validation_rules
-
-BLANKED = "_Blanked"  # what a deleted activity of Shared Activities is given back when it is undeleted
-DELETED_AT = "_DeletedAt"
-_CHILDREN_OF_ACCOUNT = (("Contact", "AccountId"), ("Opportunity", "AccountId"), ("Event", "WhatId"), ("Task", "WhatId"))
 
 
 class Writer:
@@ -35,8 +32,8 @@ class Writer:
     def __init__(self, org: Org) -> None:
         self._org = org
         self._locks = AccountLocks()
-        self._emptied_until = datetime.min.replace(tzinfo=UTC)
         self.relations = Relations(org)
+        self.bin = RecycleBin(org, self.relations)
 
     def find(self, kind: ObjectType, text: str, *, in_row: bool = False) -> Row:
         """The record that an id means. ``in_row`` picks the codes of calls of many.
@@ -86,7 +83,7 @@ class Writer:
             org.records.put(full.table, stamped)
             self._after_write(actor, full, stamped, now)
             if full.name == "EventRelation":
-                self._invite(actor, stamped, now)
+                self._relate(actor, stamped, now)
         return str(row["Id"])
 
     def update(self, actor: Actor, kind: ObjectType, text: str, body: Any, *, in_row: bool = False) -> str:
@@ -119,65 +116,13 @@ class Writer:
         full = self._org.schema.object(kind.name)
         self._lock(actor, full, before)
         with self._org.records.transaction():
-            self._delete_row(actor, full, before, self._org.now())
+            self.bin.put_in(full, before, user_id=actor.user_id)
         return str(before["Id"])
 
-    def _delete_row(self, actor: Actor, kind: ObjectType, before: Row, now: datetime) -> None:
-        org = self._org
-        row: dict[str, Any] = {**before, "IsDeleted": True, DELETED_AT: now}
-        if kind.name in ACTIVITIES:
-            for child in list(self.relations.children(before["Id"])) if kind.name == "Event" else []:
-                self._delete_row(actor, kind, child, now)
-            if org.switches.shared_activities:
-                blank = ("WhoId", "WhatId", "AccountId", f"{kind.name}WhoIds")
-                row[BLANKED] = {name: before.get(name) for name in blank}
-                row |= dict.fromkeys(blank)
-                for relation in list(self.relations.of(kind.name, before["Id"])):
-                    org.records.put(f"{kind.name}Relation", {**relation, "IsDeleted": True, "SystemModstamp": now})
-        if kind.name == "Account":
-            for name, field in _CHILDREN_OF_ACCOUNT:
-                for child in self._rows_with(name, field, before["Id"]):
-                    self._delete_row(actor, org.schema.object(name), child, now)
-        if org.switches.delete_moves_stamp:
-            row = org.stamp(row, actor.user_id, now)
-        org.records.put(kind.table, row)
-        org.deletions.append(Deletion(now, kind.table, before["Id"]))
-
-    def undelete(self, actor: Actor, kind: ObjectType, record_id: str) -> str:
-        """Takes a record out of the recycle bin. Raises UNDELETE_FAILED when it is not in it."""
-        org, full = self._org, self._org.schema.object(kind.name)
-        before = org.store.table(full.table).get(record_id)
-        if before is None or not before.get("IsDeleted"):
-            raise SalesforceError("UNDELETE_FAILED", "Entity is not in the recycle bin")
-        row = {name: value for name, value in before.items() if name not in (BLANKED, DELETED_AT)}
-        row |= {"IsDeleted": False, **before.get(BLANKED, {})}
-        check_unique(org, full, row, row)
-        now = org.now()
-        with org.records.transaction():
-            org.records.put(full.table, org.stamp(row, actor.user_id, now))
-            if full.name in ACTIVITIES:
-                for relation in list(self.relations.of(full.name, record_id, deleted=True)):
-                    restored = {**relation, "IsDeleted": False, "SystemModstamp": now}
-                    org.records.put(f"{full.name}Relation", restored)
-        return record_id
-
-    def empty_bin(self, *, older_than: timedelta) -> int:
-        """Forgets deleted records for good; gives how many. The list of deletions keeps them."""
-        org, limit, gone = self._org, self._org.now() - older_than, 0
-        for deletion in org.deletions:
-            row = org.store.table(deletion.table).get(deletion.record_id)
-            if row is not None and row.get("IsDeleted") and row[DELETED_AT] <= limit:
-                org.records.remove(deletion.table, deletion.record_id)
-                gone += 1
-        return gone
-
-    def empty_old_bin(self) -> None:
-        """Forgets what has been in the recycle bin for too long."""
-        org = self._org
-        limit = org.now() - timedelta(days=org.switches.recycle_bin_days)
-        if org.deletions and org.deletions[0].at <= limit and self._emptied_until < limit:
-            self.empty_bin(older_than=timedelta(days=org.switches.recycle_bin_days))
-            self._emptied_until = limit
+    def undelete(self, actor: Actor, kind: ObjectType, record_id: str) -> None:
+        """Takes a record out of the recycle bin, with what its deletion took along."""
+        with self._org.records.transaction():
+            self.bin.take_out(self._org.schema.object(kind.name), record_id, user_id=actor.user_id)
 
     def _with_references(self, kind: ObjectType, before: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
         resolved = dict(sent)
@@ -231,14 +176,21 @@ class Writer:
         if kind.name == "Event":
             self.relations.carry_over(row, user_id=actor.user_id, now=now)
 
-    def _invite(self, actor: Actor, relation: Row, now: datetime) -> None:
+    def _relate(self, actor: Actor, relation: Row, now: datetime) -> None:
+        """A participant was added to an event: a further contact of it, or somebody who is invited."""
         org = self._org
         event = org.store.table("Event").get(relation["EventId"])
-        if event is None or not relation["RelationId"].startswith(USER):
+        if event is None:
+            return
+        related = relation["RelationId"]
+        if org.switches.shared_activities and relation.get("IsParent") and related.startswith((CONTACT, LEAD)):
+            who_ids = [*(event.get("EventWhoIds") or ()), related]
+            shared = {"EventWhoIds": who_ids, "WhoId": primary(who_ids), "WhoCount": len(who_ids)}
+            org.records.put("Event", {**event, **shared, "SystemModstamp": now})
             return
         org.records.put("EventRelation", {**relation, "IsInvitee": True})
-        if org.switches.child_events:
-            self.relations.copy_for(event, relation["RelationId"], user_id=actor.user_id, now=now)
+        if org.switches.child_events and related.startswith(USER):
+            self.relations.copy_for(event, related, user_id=actor.user_id, now=now)
 
     def _move_activities(self, contact_id: str, now: datetime) -> None:
         """Activities of a contact that changed its account follow it; only ``SystemModstamp`` tells."""

@@ -267,10 +267,43 @@ def test_archived_activities_leave_queries_but_can_still_be_written(org: Caller)
     assert org.act("archive", ids=[recent]) == 1 and org.held(recent)["IsArchived"]
 
 
-def test_an_account_takes_its_people_and_activities_with_it(org: Caller) -> None:
-    event_id = org.event()
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_account_takes_its_people_and_activities_with_it_and_brings_them_back(
+    make_org: MakeOrg, shared: bool
+) -> None:
+    org = make_org(shared_activities=shared)
+    event_id, contact, gone = org.event(), org.contact_id, org.task()
+    org.delete("Task", gone)
     org.delete("Account", org.account_id)
-    assert org.held(event_id)["IsDeleted"] and org.held(org.contact_id)["IsDeleted"]
+    assert org.held(event_id)["IsDeleted"] and org.held(contact)["IsDeleted"]
+    org.act("undelete_record", id=org.account_id)
+    assert org.get("Event", event_id)["AccountId"] == org.get("Contact", contact)["AccountId"] == org.account_id
+    assert org.held(gone)["IsDeleted"]
+
+
+def test_a_participant_who_is_uninvited_loses_the_copy(org: Caller) -> None:
+    event_id = org.event()
+    relation = org.act("invite", event=event_id, user=org.world.members[0].person.email)
+    org.delete("EventRelation", relation["Id"])
+    assert org.query("SELECT Id FROM Event WHERE IsChild = true") == []
+    assert org.get("Event", event_id)["Subject"] == "Review"
+
+
+def test_a_further_contact_can_be_added_as_a_relation(make_org: MakeOrg) -> None:
+    org = make_org(shared_activities=True)
+    contacts = [row["Id"] for row in org.rows("Contact")][:2]
+    event_id = org.event(WhoId=contacts[0])
+    org.create("EventRelation", EventId=event_id, RelationId=contacts[1], IsParent=True)
+    org.edit("Event", event_id, Subject="Both stay")
+    assert org.get("Event", event_id)["EventWhoIds"] == contacts
+
+
+def test_shared_activities_switched_on_later_reach_the_activities_that_are_there(org: Caller) -> None:
+    event_id = org.event(WhoId=org.contact_id)
+    org.set(shared_activities=True)
+    assert org.get("Event", event_id)["WhoCount"] == 1
+    assert len(org.query(f"SELECT Id FROM EventRelation WHERE EventId = '{event_id}'")) == 2
+    assert org.get("Event", event_id)["SystemModstamp"] == STAMP
 
 
 def test_a_merged_account_leaves_everything_to_the_other(org: Caller) -> None:

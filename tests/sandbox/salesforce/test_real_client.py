@@ -239,6 +239,16 @@ def test_the_daily_limit_is_shown_and_enforced(sandbox: RunningSandbox, sf: Clie
         sandbox.control.switch("salesforce", api_limit=100_000)
 
 
+def test_the_date_of_an_answer_is_the_one_of_the_simulated_world(
+    sandbox: RunningSandbox, session: requests.Session
+) -> None:
+    sandbox.control.set_clock(datetime(2027, 2, 3, 4, 5, 6, tzinfo=UTC))
+    answer = session.get("https://acme.my.salesforce.com/services/data/")
+    sandbox.control.set_clock(NOW)
+    assert answer.raw.headers.getlist("Date") == ["Wed, 03 Feb 2027 04:05:06 GMT"]
+    assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
+
+
 def test_a_long_list_of_ids_is_too_long_for_an_address(sf: Client) -> None:
     ids = ["00U000000000000AAA"] * 600
     with pytest.raises(Exception, match="414"):

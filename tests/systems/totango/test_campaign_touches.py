@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.systems.contract import SourceCase, SourceContract, records_of
 from tests.systems.totango.lab import NOW, account_ids, client_on, make_sandbox, service_of, switch
 
@@ -22,6 +24,12 @@ from cshub_sandbox.sandbox import Sandbox
 YEAR = Window(NOW - timedelta(days=400), NOW + timedelta(hours=1))
 DAY = Window(NOW - timedelta(hours=1), NOW + timedelta(hours=1))
 SENT_MS = 1_795_082_400_000
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(["campaign_name", "users_count", "from", "start_date", "is_ongoing", "campaign", "type"])
 
 
 class CampaignCase(SourceContract):
@@ -202,6 +210,14 @@ def test_a_start_date_may_be_a_number_or_iso_text(start: Any) -> None:
     touch = read_campaign_touch(event_with(campaign_touch_content={"start_date": start}))
     assert touch is not None
     assert iso_ms(touch.sent_at) == "2026-11-19T10:00:00.000Z"
+
+
+@given(content=st.dictionaries(NAMES, JSON), properties=JSON)
+def test_no_form_of_the_event_is_an_error(content: dict[str, Any], properties: Any) -> None:
+    touch = read_campaign_touch(event_with(campaign_touch_content=content, properties=properties))
+    assert touch is not None
+    assert touch.subject.startswith(("One time campaign", "Ongoing campaign"))
+    assert iso_ms(touch.sent_at).endswith("Z")
 
 
 def test_a_sender_that_is_no_address_is_no_author(sandbox: Sandbox) -> None:

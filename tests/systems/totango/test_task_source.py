@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.systems.contract import keys_of, records_of
 from tests.systems.totango.lab import NOW, account_ids, client_on, make_sandbox, service_of, switch
 
@@ -22,6 +24,8 @@ from cshub.systems.totango.task_values import due_on, task_of
 from cshub_sandbox.faults import FaultRule
 from cshub_sandbox.sandbox import Sandbox
 
+VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.lists(st.integers(), max_size=2)
+NAMES = st.sampled_from(["action", "description", "due_date", "priority", "status", "assignee", "create_date", "title"])
 HOUR = timedelta(hours=1)
 
 
@@ -259,6 +263,15 @@ def test_unknown_verbs_and_odd_values_do_no_harm() -> None:
     task = task_of("7", row, change)
     assert (task.values["due_date"], task.values["priority"], task.values["status"]) == (None, None, "open")
     assert task.created_at is None
+
+
+@given(content=st.dictionaries(NAMES, VALUES), row=st.dictionaries(NAMES, VALUES))
+def test_no_value_of_a_task_is_an_error(content: dict[str, Any], row: dict[str, Any]) -> None:
+    change = read_task_change(event_of(task_content={**content, "task_id": "007"}))
+    assert change is not None
+    task = task_of("7", row, change)
+    assert change.task_id == "7"
+    assert all(value is None or isinstance(value, str) for value in task.values.values())
 
 
 @pytest.mark.parametrize("content", [{"task_id": None}, {"task_id": "x"}, {"task_id": True}])

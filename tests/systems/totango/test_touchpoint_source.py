@@ -281,6 +281,17 @@ def test_many_keys_of_one_account_need_one_timeline(sandbox: Sandbox) -> None:
     assert source.calls == 1
 
 
+def test_many_deletions_are_proven_by_a_timeline_and_a_search_for_each_account(sandbox: Sandbox) -> None:
+    accounts = account_ids(sandbox)
+    keys = [RecordKey(note_of(sandbox, account), account) for account in accounts for _ in range(3)]
+    for key in keys:
+        service_of(sandbox).act("delete_touchpoint", {"note_id": int(key.key)})
+    settle(sandbox)
+    source = source_on(sandbox, "subject")
+    assert {record.presence for record in by_key(source, *keys).values()} == {Presence.DELETED}
+    assert source.calls == 2 * len(accounts) + 1
+
+
 def test_a_touchpoint_whose_account_is_not_known_is_searched_for(sandbox: Sandbox) -> None:
     account = account_ids(sandbox)[0]
     key = note_of(sandbox, account)

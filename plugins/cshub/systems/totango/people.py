@@ -46,8 +46,9 @@ class AccountFinder:
             return self._by_foreign_key(usable, self._match.attribute)
         return self._by_account_id(usable)
 
-    def exists(self, account_id: str) -> bool:
-        return bool(self._by_account_id({account_id}))
+    def existing(self, account_ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of ``account_ids`` that Totango knows."""
+        return self._by_account_id(account_ids).keys()
 
     def _by_account_id(self, references: AbstractSet[str]) -> dict[str, str]:
         candidates = {reference: _account_forms(reference) for reference in references}

@@ -48,7 +48,7 @@ class TotangoTouchpoints(TotangoPort):
         self._accounts = AccountFinder(client, self._options.account_match, self.warnings)
         self._people = PeopleFinder(client)
         self._choices = Choices(Catalogues(client), self._options)
-        self._reader = TouchpointReader(client, self._accounts.exists)
+        self._reader = TouchpointReader(client, self._accounts.existing)
 
     def check_options(self) -> None:
         """Raises :class:`SpecError` for a flow, type or reason that the tenant does not have."""

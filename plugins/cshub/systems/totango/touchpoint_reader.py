@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +19,11 @@ _TIMELINE_CAP = 1000  # a timeline whose length is a multiple of this may have b
 
 
 class TouchpointReader:
-    """``account_exists`` tells whether Totango knows an account: of an unknown one nothing is proven."""
+    """``existing`` tells which of some accounts Totango knows: of an unknown one nothing is proven."""
 
-    def __init__(self, client: TotangoClient, account_exists: Callable[[str], bool]) -> None:
+    def __init__(self, client: TotangoClient, existing: Callable[[AbstractSet[str]], AbstractSet[str]]) -> None:
         self._client = client
-        self._account_exists = account_exists
+        self._existing = existing
 
     def by_key(self, keys: Sequence[RecordKey]) -> dict[str, Touchpoint | None]:
         """Note id → touchpoint, by one timeline per account.
@@ -35,9 +36,19 @@ class TouchpointReader:
         by_account: dict[str, list[str]] = defaultdict(list)
         for key in keys:
             by_account[key.account_id].append(key.key)
-        found: dict[str, Touchpoint | None] = {}
+        found: dict[str, Touchpoint | None] = dict(self._anywhere(by_account.pop("", [])))
+        doubtful: dict[str, bool] = {}
         for account_id, wanted in by_account.items():
-            found.update(self._of_account(account_id, wanted) if account_id else self._anywhere(wanted))
+            timeline, is_whole = self.timeline(account_id)
+            notes = {str(note.note_id): note for note in timeline}
+            found.update({key: notes[key] for key in wanted if key in notes})
+            if any(key not in notes for key in wanted):
+                doubtful[account_id] = is_whole
+        existing = self._existing(doubtful.keys()) if doubtful else frozenset()
+        for account_id, is_whole in doubtful.items():
+            if account_id in existing:
+                missing = [key for key in by_account[account_id] if key not in found]
+                found.update(self._searched(account_id, missing, is_whole=is_whole))
         return found
 
     def one(self, key: RecordKey) -> Touchpoint | None:
@@ -55,24 +66,16 @@ class TouchpointReader:
         """Touchpoints of an account dated within a minute of a moment, as the search knows them."""
         return self._search(account_id, moment_ms - _AROUND_MS, moment_ms + _AROUND_MS)
 
-    def _of_account(self, account_id: str, wanted: Sequence[str]) -> dict[str, Touchpoint | None]:
-        timeline, is_whole = self.timeline(account_id)
-        notes = {str(note.note_id): note for note in timeline}
-        found: dict[str, Touchpoint | None] = {key: notes[key] for key in wanted if key in notes}
-        missing = [key for key in wanted if key not in notes]
-        if not missing or not self._account_exists(account_id):
-            return found
-        searched = {str(note.note_id): note for note in self._search(account_id, 0, FAR_FUTURE_MS)}
-        for key in missing:
-            if is_whole and key not in searched:
-                found[key] = None
-            elif not is_whole and key in searched:
-                found[key] = searched[key]
-        return found
+    def _searched(self, account_id: str, missing: Sequence[str], *, is_whole: bool) -> dict[str, Touchpoint | None]:
+        """What the search tells of touchpoints that are not in the timeline."""
+        shown = {str(note.note_id): note for note in self._search(account_id, 0, FAR_FUTURE_MS)}
+        if is_whole:
+            return {key: None for key in missing if key not in shown}
+        return {key: shown[key] for key in missing if key in shown}
 
     def _anywhere(self, wanted: Sequence[str]) -> dict[str, Touchpoint]:
         found: dict[str, Touchpoint] = {}
-        for events in self._client.events(EventType.NOTE, 0, FAR_FUTURE_MS):
+        for events in self._client.events(EventType.NOTE, 0, FAR_FUTURE_MS) if wanted else ():
             notes = [note for event in events if (note := read_touchpoint(event)) is not None]
             found.update({str(note.note_id): note for note in notes if str(note.note_id) in wanted})
             if len(found) == len(wanted):

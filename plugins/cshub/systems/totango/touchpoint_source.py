@@ -44,7 +44,7 @@ class TotangoTouchpointSource(TotangoPort):
         self._catalogues = Catalogues(client)
         self._accounts = AccountReferences(client, self._options.account_reference, self.warnings)
         self._people = PeopleReferences(client, self.warnings)
-        self._reader = TouchpointReader(client, AccountFinder(client, AccountMatch(), self.warnings).exists)
+        self._reader = TouchpointReader(client, AccountFinder(client, AccountMatch(), self.warnings).existing)
         self._left_out: dict[str, Touchpoint] = {}
 
     def check_options(self) -> None:

@@ -44,6 +44,7 @@ class Judge:
     """``pending``: fields that a person changed since both sides last agreed → number of that act."""
 
     policy: str | None
+    both: Mapping[str, Direction]
     acts: int = 0
     pending: dict[Place, int] = field(default_factory=dict)
     agreed: dict[Place, Any] = field(default_factory=dict)
@@ -61,10 +62,21 @@ class Judge:
         self.extra[thing, system] += deletes
         for name, value in values.items():
             place = (thing, system, name)
-            if place in self.agreed and self.agreed[place] == _normal(system, name, value):
+            if _normal(system, name, value) in self._bases(place):
                 self.pending.pop(place, None)
             else:
                 self.pending[place] = self.acts
+
+    def _bases(self, place: Place) -> list[Any]:
+        """What a field held when both sides last agreed, and what the other side then stood for."""
+        thing, system, name = place
+        back = self.both[OTHER[system]]
+        found = [self.agreed[place]] if place in self.agreed else []
+        for path, attribute in back.channels:
+            if attribute == name and (thing, OTHER[system], path) in self.agreed:
+                meant = back.mapped({path: self.agreed[thing, OTHER[system], path]})
+                found.append(_normal(system, name, meant[name]))
+        return found
 
     def made(self, direction: Direction, key: str) -> None:
         """A job made a record; it left some fields to the service."""
@@ -75,11 +87,18 @@ class Judge:
         for name in self.unseen.pop(held.key, ()):
             self._settle((held.thing, held.system, name), held.values[name], seen)
 
-    def remembers(self, direction: Direction, row: PlanRow, look: Look, source: Held, *, is_lost: bool) -> None:
+    def remembers(
+        self, direction: Direction, row: PlanRow, look: Look, source: Held, target: Held | None, *, is_lost: bool
+    ) -> None:
         """Fields that one job alone writes and nobody reads are agreed on as that job first sees them."""
-        self.first_seen(source, look.source_seen)
+        if look.target_values is None or row.rule is Rule.EDIT_BEATS_DELETION:
+            return
+        if not is_lost:
+            self.first_seen(source, look.source_seen)
+        if not is_lost and target is not None:
+            self.first_seen(target, look.target_seen)
         record = (look.thing, direction.target, row.target_key)
-        if look.target_values is None or record in self.known or row.rule is Rule.EDIT_BEATS_DELETION:
+        if record in self.known:
             return
         if not is_lost:
             self.known.add(record)
@@ -109,6 +128,7 @@ class Judge:
             self._deleted(target, look, row)
             return
         if before is None:
+            self.known = {record for record in self.known if record[0] != thing}
             for name in sent:
                 self.pending.pop((thing, target, name), None)
             for path, value in look.source_values.items():
@@ -143,7 +163,7 @@ class Judge:
         """An answer was lost: the write may be sent again."""
         self.extra[thing, target] += 1
 
-    def at_rest(self, both: Mapping[str, Direction], services: Mapping[str, Service], things: int) -> None:
+    def at_rest(self, services: Mapping[str, Service], things: int) -> None:
         """After quiet rounds both sides hold the same things, and each once."""
         for thing in range(things):
             held = {}
@@ -156,11 +176,11 @@ class Judge:
             if (first is None) != (second is None):
                 raise Violation(f"on one side only: thing {thing}, {held}, pending {self._open(thing)}")
             if first is not None and second is not None:
-                self._agree(both, first, second)
-                self._carried(both, first, second)
+                self._agree(first, second)
+                self._carried(first, second)
 
-    def _agree(self, both: Mapping[str, Direction], first: Held, second: Held) -> None:
-        forward, backward = (both[system] for system in SYSTEMS)
+    def _agree(self, first: Held, second: Held) -> None:
+        forward, backward = (self.both[system] for system in SYSTEMS)
         there, back = forward.mapped(first.values), backward.mapped(second.values)
         for path, name in forward.channels:
             if (name, path) not in backward.channels:
@@ -172,14 +192,14 @@ class Judge:
             if not (same or unclear):
                 raise Violation(f"sides differ in {path}: {first.values[path]!r}, {name} {second.values[name]!r}")
 
-    def _carried(self, both: Mapping[str, Direction], first: Held, second: Held) -> None:
+    def _carried(self, first: Held, second: Held) -> None:
         """What one job alone carries has arrived, or was told to have lost."""
         for held in (first, second):
             system = held.system
-            for path, name in both[system].channels:
+            for path, name in self.both[system].channels:
                 place = (held.thing, system, path)
-                lasting = held.values[path] is not None or name in both[system].rules.clearing
-                if place in self.pending and lasting and path not in both[OTHER[system]].rules.kinds:
+                lasting = held.values[path] is not None or name in self.both[system].rules.clearing
+                if place in self.pending and lasting and path not in self.both[OTHER[system]].rules.kinds:
                     raise Violation(f"not carried: {path} {held.values[path]!r} of {system}")
 
     def _open(self, thing: int) -> list[Place]:

@@ -141,7 +141,7 @@ class Simulation:
         self.services = {
             system: Service(system, skew, system == TOTANGO) for system, skew in zip(SYSTEMS, skews, strict=True)
         }
-        self.judge = Judge(self.history.policy)
+        self.judge = Judge(self.history.policy, self.both)
 
     def play(self) -> None:
         """Carry out the history, then let both jobs run undisturbed. Raises :class:`Violation`."""
@@ -153,7 +153,7 @@ class Simulation:
                 break
             if number == QUIET_ROUNDS:
                 raise Violation(f"no rest after {QUIET_ROUNDS} quiet rounds: {loud[0]}")
-        self.judge.at_rest(self.both, self.services, self.things)
+        self.judge.at_rest(self.services, self.things)
 
     def _quiet(self, source: str) -> list[PlanRow]:
         self.at += timedelta(minutes=20)
@@ -267,7 +267,9 @@ class Simulation:
             self._note(f"moved: {row.source_key}")
             return False
         now, is_lost = BEGIN + self.at, step.lost > 0 and not self.intents and row.action in OPERATIONS
-        self.judge.remembers(direction, row, look, self.services[source].records[row.source_key], is_lost=is_lost)
+        records, others = self.services[source].records, self.services[direction.target].records
+        target = others[row.target_key] if row.target_key is not None else None
+        self.judge.remembers(direction, row, look, records[row.source_key], target, is_lost=is_lost)
         if row.action not in OPERATIONS:
             if row.teaches:
                 self.judge.decided(direction, row, look)
@@ -336,6 +338,8 @@ class Simulation:
             if record is None:
                 self.judge.lost(direction.target, thing)
                 continue
+            if intent.operation is Operation.CREATE:
+                self.judge.first_seen(self.services[direction.target].records[record.key], self.judge.acts)
             self.ledger.save(source, found_done(intent, link, record, kinds=direction.kinds))
         self.intents.clear()
 

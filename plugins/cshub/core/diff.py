@@ -173,7 +173,7 @@ def _target_gone(draft: _Draft, link: Link) -> PlanRow:
     if link.target.state is LinkState.GONE:  # the other direction found it gone, and lets an edit of the source win
         return _new(draft, Rule.EDIT_BEATS_DELETION)
     comparison = Comparison.of(draft.desired, link, None, draft.rules)
-    if any(comparison.source_changed(name) for name in comparison.source_now):
+    if any(comparison.source_edited(name) for name in comparison.source_now):
         return _new(draft, Rule.EDIT_BEATS_DELETION)
     return draft.learns(Action.SKIP, Rule.DELETED_IN_TARGET, source=link.state, target=LinkState.MISSING)
 

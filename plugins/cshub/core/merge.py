@@ -217,7 +217,7 @@ class Comparison:
             return Rule.BOTH_AGREE if source_changed else Rule.NOTHING_CHANGED
         if not self.target_changed(name):
             return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
-        if not source_changed and not self._source_reworded(name):
+        if not self.source_edited(name):
             return self._edit_in_target()
         return Rule.CONFLICT_OVERWRITTEN if self.source_wins(name) else Rule.CONFLICT_KEPT
 
@@ -233,6 +233,13 @@ class Comparison:
         if known is not None and path in self.desired.marks:
             return self.desired.marks[path] != known
         return bool(side.mapped) or not self._made_by_other_direction or self._source_edited
+
+    def source_edited(self, name: str) -> bool:
+        """Whether a person edited the source, be it in a way that the mapping does not show: such an edit counts too."""
+        if self.source_changed(name):
+            return True
+        path, now, known = self.rules.paths.get(name, ""), self.desired.marks, self.link.source.marks or {}
+        return self.rules.two_way and path in now and path in known and now[path] != known[path]
 
     def target_changed(self, name: str) -> bool:
         """Whether a person edited the field in the target; it must be shown there."""
@@ -285,11 +292,6 @@ class Comparison:
     @property
     def _source_modified_at(self) -> datetime | None:
         return None if self.desired.modified_at is None else parse_moment(self.desired.modified_at)
-
-    def _source_reworded(self, name: str) -> bool:
-        """Whether a person edited the source in a way that the mapping does not show: such an edit can lose, too."""
-        path, now, known = self.rules.paths.get(name, ""), self.desired.marks, self.link.source.marks or {}
-        return self.rules.two_way and path in now and path in known and now[path] != known[path]
 
     @property
     def _made_by_other_direction(self) -> bool:

@@ -227,15 +227,14 @@ class Comparison:
         if name in side.mapped:
             return self.source_now[name] != side.mapped[name]
         path = self.rules.paths.get(name, "")
-        known = (side.marks or {}).get(path) or self.link.target.mapped.get(
-            path
-        )  # read, or sent by the other direction
+        sent = self.link.target.mapped.get(path)  # by the other direction
+        known = (side.marks or {}).get(path) or sent
         if known is not None and path in self.desired.marks:
             return self.desired.marks[path] != known
         return bool(side.mapped) or not self._made_by_other_direction or self._source_edited
 
     def source_edited(self, name: str) -> bool:
-        """Whether a person edited the source, be it in a way that the mapping does not show: such an edit counts too."""
+        """Whether a person edited the source, be it in a way that the mapping does not show."""
         if self.source_changed(name):
             return True
         path, now, known = self.rules.paths.get(name, ""), self.desired.marks, self.link.source.marks or {}

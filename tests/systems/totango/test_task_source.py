@@ -188,6 +188,7 @@ def test_a_deletion_is_noticed_as_long_as_the_log_of_the_last_days_mentions_the_
     window = Window(sandbox.clock.now() - HOUR, sandbox.clock.now())
     source = source_on(sandbox, "title")
     assert list(deleted(records_of(source, window))) == [key]
+    assert source.calls == 3
     assert deleted(records_of(source_on(sandbox, deletions_within_days=10), window)) == {}
     assert deleted(records_of(source_on(sandbox, check_deletions=False), window)) == {}
     switch(sandbox, task_export="without_ids")

@@ -59,15 +59,17 @@ class TaskReader:
     def rows(self, task_ids: Iterable[str], *, told_gone: Collection[str] = ()) -> dict[str, Row | None]:
         """Task id → what a read by id shows. None is given only for what is proven gone, the unproven is left out.
 
-        Proven: two reads show nothing; and reading by id does show a task that is there, or the export, which lists
-        tasks by id, lacks it, or the task is one of ``told_gone``, of which the log tells that it was deleted.
+        Proven: two reads show nothing, and reading by id does show a task that is there, or the export, which lists
+        tasks by id, lacks it. One read is enough for those ``told_gone``, of which log or export say so already.
         """
         found: dict[str, Row | None] = {}
         missing: list[str] = []
         for task_id in dict.fromkeys(task_ids):
             if not task_id.isdigit():
                 continue
-            row = self._client.task(int(task_id)) or self._client.task(int(task_id))
+            row = self._client.task(int(task_id))
+            if row is None and task_id not in told_gone:
+                row = self._client.task(int(task_id))
             if row is None:
                 missing.append(task_id)
             else:

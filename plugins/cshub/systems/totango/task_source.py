@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -65,12 +66,15 @@ class TotangoTaskSource(TotangoPort):
         exported = self._reader.exported() if options.check_deletions or len(changed) > _READ_SINGLY else None
         lines = exported if exported is not None and not self._fields & _ONLY_BY_ID else {}
         asked = [task_id for task_id in changed if task_id not in lines]
+        told = {task_id for task_id in changed if changed[task_id].is_deletion}
         if options.check_deletions and exported is not None:
-            asked += [task_id for task_id in changes if task_id not in changed and task_id not in exported]
+            lacking = changes.keys() - exported.keys()
+            told |= lacking
+            asked += sorted(lacking - changed.keys())
         for batch in _batches([task_id for task_id in changed if task_id in lines]):
             yield Page(self._records([task_of(task_id, lines[task_id], changed[task_id]) for task_id in batch]))
         for batch in _batches(asked):
-            yield self._asked_for(batch, changes, changed)
+            yield self._asked_for(batch, changes, changed, told)
 
     def read_keys(self, keys: Sequence[RecordKey]) -> Iterator[Page]:
         """These tasks, whatever the filters. DELETED is told of what :meth:`TaskReader.rows` proves gone."""
@@ -108,10 +112,13 @@ class TotangoTaskSource(TotangoPort):
         return min(window.start, window.end - timedelta(days=self._options.deletions_within_days))
 
     def _asked_for(
-        self, task_ids: Sequence[str], changes: Mapping[str, TaskChange], changed: Mapping[str, TaskChange]
+        self,
+        task_ids: Sequence[str],
+        changes: Mapping[str, TaskChange],
+        changed: Mapping[str, TaskChange],
+        told: AbstractSet[str],
     ) -> Page:
         """Tasks read by id: those changed in the window, and of all those that are gone."""
-        told = {task_id for task_id in task_ids if changes[task_id].is_deletion}
         rows = self._reader.rows(task_ids, told_gone=told)
         self._reader.check((task_id for task_id in task_ids if task_id in changed), rows)
         shown = {task_id: row for task_id, row in rows.items() if row is not None and task_id in changed}

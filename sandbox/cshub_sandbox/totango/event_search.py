@@ -20,7 +20,7 @@ from cshub_sandbox.totango.query import (
 )
 from cshub_sandbox.totango.records import Event, EventType
 from cshub_sandbox.totango.rendering import render_event
-from cshub_sandbox.totango.switches import EventOrder, UnknownTimeline
+from cshub_sandbox.totango.switches import EventOrder, UnknownTimeline, VanishedFrom
 from cshub_sandbox.totango.tenant import Tenant
 
 _NAMES = {"event_property": frozenset({"event_type"}), "date": frozenset({"date"})}
@@ -41,6 +41,8 @@ def read_timeline(tenant: Tenant, account_id: str) -> list[dict[str, Any]]:
             raise not_found("Account not found")
         return []
     events = tenant.events.timeline(account_id)
+    if tenant.switches.vanished_from is VanishedFrom.EVERYWHERE:
+        events = [event for event in events if not _has_vanished(tenant, event.id)]
     cap = tenant.switches.timeline_cap
     if cap:
         events = events[:cap]
@@ -58,6 +60,8 @@ def search_events(tenant: Tenant, query: Query, account_id: str | None) -> dict[
     )
     if plan.rest:
         ids = [event_id for event_id in ids if all(test(EventRow(index.get(event_id))) for test in plan.rest)]
+    if tenant.switches.vanished_share:
+        ids = [event_id for event_id in ids if not _has_vanished(tenant, event_id)]
     if tenant.switches.event_order is EventOrder.SHUFFLED:
         ids = sorted(ids, key=_shuffled)
     shown = page(ids, query, reading=tenant.switches.offset_reading, cap=tenant.switches.search_cap)
@@ -96,6 +100,11 @@ def _event_type(value: Any) -> EventType:
         return EventType(value)
     except ValueError as error:
         raise bad_request(f"Unknown event_type {value!r}; known: {', '.join(EventType)}") from error
+
+
+def _has_vanished(tenant: Tenant, event_id: str) -> bool:
+    place = int.from_bytes(blake2b(event_id.encode(), digest_size=4, person=b"vanished").digest(), "big")
+    return place < tenant.switches.vanished_share * 2**32
 
 
 def _shuffled(event_id: str) -> bytes:

@@ -96,6 +96,11 @@ class ParticipantForm(StrEnum):
     OBJECT = "object"
 
 
+class VanishedFrom(StrEnum):
+    SEARCH = "search"
+    EVERYWHERE = "everywhere"
+
+
 class TotangoSwitches(BaseModel):
     """Settings of one simulated tenant; every attribute may be changed while it runs."""
 
@@ -123,6 +128,15 @@ class TotangoSwitches(BaseModel):
     )
     search_cap: int = Field(10_000, ge=0, description="Records reachable through one search; 0 = no cap.")
     event_order: EventOrder = Field(EventOrder.NEWEST_FIRST, description="Order of timeline and events/search.")
+    vanished_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of events, chosen by their ids, that reading does not show though they are there.",
+    )
+    vanished_from: VanishedFrom = Field(
+        VanishedFrom.EVERYWHERE, description="Where vanished events are missing: in events/search only, or everywhere."
+    )
     timeline_cap: int = Field(0, ge=0, description="Longest account timeline, newest kept; 0 = unlimited.")
     unknown_account_timeline: UnknownTimeline = Field(
         UnknownTimeline.EMPTY, description="Timeline of an account that does not exist: `[]` or 404."

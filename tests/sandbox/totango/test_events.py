@@ -51,6 +51,21 @@ def test_a_timeline_can_be_capped_to_its_newest_entries(totango: Any) -> None:
     assert [event["id"] for event in totango.timeline()] == newest
 
 
+def test_a_share_of_the_events_can_vanish_from_the_search_alone_or_from_every_read(totango: Any) -> None:
+    for step in range(40):
+        totango.create(create_date=NOW_MS + step)
+    totango.wait(2)
+    whole, found = len(totango.timeline()), len(totango.events(NOTES))
+    totango.switches.vanished_share = 0.4
+    totango.switches.vanished_from = "search"
+    assert 0.4 * found < len(totango.events(NOTES)) < 0.8 * found
+    assert len(totango.timeline()) == whole
+    totango.switches.vanished_from = "everywhere"
+    assert 0.4 * whole < len(totango.timeline()) < 0.8 * whole
+    totango.switches.vanished_share = 0
+    assert (len(totango.timeline()), len(totango.events(NOTES))) == (whole, found)
+
+
 def test_shuffling_changes_the_order_of_both_reads_and_loses_nothing(totango: Any) -> None:
     for step in range(8):
         totango.create(create_date=NOW_MS + step)

@@ -48,13 +48,13 @@ class SourceOptions(Options):
 
     filter: str | None = Field(
         None,
-        description="SOQL condition, what follows WHERE in a query, for example Type = 'Meeting'; none = all records",
+        description="SOQL condition, what follows WHERE in a query, for example Type = 'Meeting'; empty = all records",
     )
 
     @field_validator("filter")
     @classmethod
     def _can_be_read(cls, text: str | None) -> str | None:
-        if text is None:
+        if text is None or not text.strip():
             return None
         from cshub.systems.salesforce.conditions import check_filter  # its parser is not needed to read a catalogue
 

@@ -146,5 +146,6 @@ def _checked_version(text: str) -> int:
 
 
 def _request_bytes(request: Request) -> int:
-    uri = len(request.path.encode()) + 1 + len(urlencode(request.query))
+    path = request.path.encode("utf-8", "surrogatepass")
+    uri = len(path) + 1 + len(urlencode(request.query, errors="surrogatepass"))
     return uri + sum(len(name) + len(value) + 4 for name, value in request.headers.items())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from cshub_sandbox.kernel import Reply
-from cshub_sandbox.salesforce.bulk_csv import Delimiter, LineEnding
+from cshub_sandbox.salesforce.bulk_csv import Delimiter, LineEnding, Sheet
 from cshub_sandbox.salesforce.bulk_jobs import JOB_PREFIX, IngestJob, JobState, Operation
 from cshub_sandbox.salesforce.bulk_queries import QUERY, QUERY_ALL
 from cshub_sandbox.salesforce.calls import NO_CONTENT, Behaviour, Call
@@ -59,9 +60,11 @@ def upload(on: Behaviour, call: Call) -> Any:
     if len(call.request.body) > LARGEST_UPLOAD:
         raise SalesforceError("REQUEST_TOO_LARGE", f"More than {LARGEST_UPLOAD} bytes", status=413)
     try:
-        job.text = call.request.body.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        raise SalesforceError("INVALIDBATCH", "The file is not UTF-8") from problem
+        text = call.request.body.decode("utf-8")
+        Sheet.read(text, job.delimiter)
+    except (UnicodeDecodeError, csv.Error) as problem:
+        raise SalesforceError("INVALIDBATCH", f"The file cannot be read as CSV in UTF-8: {problem}") from problem
+    job.text = text
     return Reply(201)
 
 

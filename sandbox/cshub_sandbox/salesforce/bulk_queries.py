@@ -32,6 +32,7 @@ class QueryJob:
     created_at: datetime
     state: JobState = JobState.UPLOAD_COMPLETE
     result: Result | None = None
+    error: str | None = None
 
     def info(self, *, whole: bool) -> dict[str, Any]:
         """The job as JSON; ``whole`` adds the counts that only its own address tells."""
@@ -51,6 +52,7 @@ class QueryJob:
             "lineEnding": self.line_ending.value,
             "columnDelimiter": self.delimiter.value,
             **(counts if whole else {}),
+            **({"errorMessage": self.error} if self.error else {}),
         }
 
 
@@ -100,10 +102,13 @@ class QueryJobs:
                 job.state = JobState.IN_PROGRESS
                 continue
             actor, deleted = job.actor, job.operation == QUERY_ALL
-            job.result = run_query(
-                org, job.query, view=actor.view, user_id=actor.user_id, version=job.version, deleted=deleted
-            )
-            job.state = JobState.JOB_COMPLETE
+            try:
+                job.result = run_query(
+                    org, job.query, view=actor.view, user_id=actor.user_id, version=job.version, deleted=deleted
+                )
+                job.state = JobState.JOB_COMPLETE
+            except SalesforceError as refusal:
+                job.error, job.state = f"{refusal.code}: {refusal.message}", JobState.FAILED
 
     def page(self, job: QueryJob, locator: str, most: int) -> ResultPage:
         """A page of results. Raises INVALIDJOBSTATE before the job is complete, and for a wrong locator."""

@@ -59,7 +59,11 @@ def batch(on: Behaviour, call: Call) -> Any:
             results.append({"statusCode": 412, "result": halted})
             continue
         url = "/services/data/" + str(part.get("url", "")).lstrip("/")
-        reply = on.perform(_request(call, str(part.get("method", "")), url, part.get("richInput")), call.session)
+        try:
+            request = _request(call, str(part.get("method", "")), url, part.get("richInput"))
+        except ValueError as problem:
+            raise bad_json(f"{url} is no address") from problem
+        reply = on.perform(request, call.session)
         failed = failed or reply.status >= 400
         results.append({"statusCode": reply.status, "result": _value(reply)})
     return {"hasErrors": failed, "results": results}
@@ -84,10 +88,11 @@ def _answer(on: Behaviour, call: Call, part: dict[str, Any], earlier: Mapping[st
     reference = part.get("referenceId")
     try:
         url, body = _filled(str(part.get("url", "")), earlier), _filled(part.get("body"), earlier)
-    except LookupError:
-        halted = [{"errorCode": "PROCESSING_HALTED", "message": f"Invalid reference specified in {reference}"}]
+        request = _request(call, str(part.get("method", "")), url, body)
+    except (LookupError, ValueError):
+        halted = [{"errorCode": "PROCESSING_HALTED", "message": f"Invalid reference or address in {reference}"}]
         return {"body": halted, "httpHeaders": {}, "httpStatusCode": 400, "referenceId": reference}
-    reply = on.perform(_request(call, str(part.get("method", "")), url, body), call.session)
+    reply = on.perform(request, call.session)
     headers = {name: value for name, value in reply.headers.items() if name == "Location"}
     return {
         "body": _value(reply),

@@ -54,8 +54,9 @@ def _value(org: Org, field: FieldType, value: Any) -> Any:
 def _by_external_id(org: Org, field: FieldType, value: Mapping[str, Any]) -> str:
     """The id of the parent that a nested object names by an external id (docs/vendors/salesforce.md §4.2)."""
     named = {key: item for key, item in value.items() if key != ATTRIBUTES}
-    kind_name = (value.get(ATTRIBUTES) or {}).get("type") or field.reference_to[0]
-    target = org.schema.get(kind_name)
+    attributes = value.get(ATTRIBUTES)
+    kind_name = attributes.get("type") if isinstance(attributes, Mapping) else None
+    target = org.schema.get(str(kind_name or field.reference_to[0]))
     if target is None or len(named) != 1:
         raise SalesforceError("INVALID_FIELD", f"{field.relationship}: name the parent by exactly one external id")
     ((key, wanted),) = named.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
@@ -128,7 +127,7 @@ def _client_of(request: Request, form: Mapping[str, str]) -> tuple[str, str]:
         return form.get("client_id", ""), form.get("client_secret", "")
     try:
         key, _, secret = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError) as problem:
+    except ValueError as problem:
         raise LoginRefused("invalid_client", "invalid client credentials") from problem
     return key, secret
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cshub_sandbox.salesforce.objects import Schema
 from cshub_sandbox.salesforce.org import Org
@@ -11,7 +12,10 @@ from cshub_sandbox.salesforce.soql import Query, Result, Setting, check, run
 
 def setting_of(org: Org, user_id: str, *, version: str, deleted: bool = False) -> Setting:
     """Now, here, for this user."""
-    zone = ZoneInfo(org.user(user_id)["TimeZoneSidKey"])
+    try:
+        zone: tzinfo = ZoneInfo(str(org.user(user_id).get("TimeZoneSidKey")))
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = UTC
     return Setting(now=org.now(), zone=zone, include_deleted=deleted, api_version=version)
 
 

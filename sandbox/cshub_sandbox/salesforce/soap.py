@@ -25,7 +25,7 @@ def soap_login(org: Org, request: Request, version: str) -> Reply:
         return _fault("UNSUPPORTED_API_VERSION", f"The login() call is not available in API version {version}")
     try:
         envelope = ElementTree.fromstring(request.body)
-    except ElementTree.ParseError as problem:
+    except (ElementTree.ParseError, LookupError, ValueError) as problem:
         return _fault("XML_PARSER_ERROR", f"The envelope cannot be read: {problem}", kind="soapenv:Client")
     org_id = _text(envelope, "organizationId")
     allowed = org.switches.soap_login and (org_id is None or org.id.startswith(org_id[:15]))

@@ -83,7 +83,10 @@ class ValidationRule(BaseModel):
     @field_validator("pattern")
     @classmethod
     def _readable(cls, pattern: str) -> str:
-        re.compile(pattern)
+        try:
+            re.compile(pattern)
+        except re.error as problem:
+            raise ValueError(f"not a regular expression: {problem}") from problem
         return pattern
 
 

@@ -49,7 +49,8 @@ def check_validation_rules(org: Org, kind: ObjectType, row: Mapping[str, Any]) -
         if field is None:
             continue
         value = json_value(row.get(field.name))
-        if re.search(rule.pattern, "" if value is None else str(value)):
+        text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+        if re.search(rule.pattern, text):
             raise SalesforceError("FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, fields=[field.name])
 
 

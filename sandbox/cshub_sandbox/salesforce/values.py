@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from cshub_sandbox.salesforce.errors import SalesforceError, bad_json
 from cshub_sandbox.salesforce.objects import NUMBER_KINDS, TEXT_KINDS, FieldKind, FieldType
@@ -14,6 +14,8 @@ from cshub_sandbox.salesforce.objects import NUMBER_KINDS, TEXT_KINDS, FieldKind
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _LARGEST_INT = 2**31
+FIRST_YEAR, LAST_YEAR = 1700, 4000
+_Day = TypeVar("_Day", bound=date)
 
 
 def read_json(field: FieldType, value: Any) -> Any:
@@ -53,7 +55,10 @@ def parse_instant(text: str) -> datetime:
     """An ISO 8601 time with zone, to the second, in UTC. Raises ``ValueError``."""
     if not _INSTANT.fullmatch(text):
         raise ValueError(f"not a time with zone: {text!r}")
-    return datetime.fromisoformat(text).astimezone(UTC).replace(microsecond=0)
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).replace(microsecond=0)
+    except OverflowError as problem:
+        raise ValueError(f"not a time that can be: {text!r}") from problem
 
 
 def _boolean(value: Any) -> bool:
@@ -85,13 +90,19 @@ def _number(value: Any) -> float | int:
 def _day(value: Any) -> date:
     if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise ValueError("not a date")
-    return date.fromisoformat(value)
+    return _in_range(date.fromisoformat(value))
 
 
 def _instant(value: Any) -> datetime:
     if not isinstance(value, str):
         raise ValueError("not a time")
-    return parse_instant(value)
+    return _in_range(parse_instant(value))
+
+
+def _in_range(value: _Day) -> _Day:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise OverflowError
+    return value
 
 
 def _plain(value: Any) -> str:

@@ -45,6 +45,9 @@ RETRY_POLICY = ExceptionRetryPolicy(
         RetryRule(
             exception=f"{ERRORS}.SpecError", action=RetryAction.FAIL, reason="a file or setting must be corrected"
         ),
+        RetryRule(
+            exception=f"{ERRORS}.QuotaSpent", action=RetryAction.FAIL, reason="the day's allowance of calls is used up"
+        ),
         RetryRule(exception=f"{ERRORS}.PermanentError", action=RetryAction.FAIL, reason="the service refuses"),
         RetryRule(exception=f"{ERRORS}.IdentityChanged", action=RetryAction.FAIL, reason="another org or tenant"),
         RetryRule(exception=f"{ERRORS}.FencedOut", action=RetryAction.FAIL, reason="a newer try has taken over"),
@@ -188,14 +191,24 @@ def _params() -> dict[str, Param]:
             False,
             type="boolean",
             title="Full sync",
-            description="Forget what was read before, and read as far back as the job allows.",
+            description="Forget what was read before, and read as far back as the job allows. Linked records that the "
+            "source no longer lists are asked for by id, so that deletions are found too.",
             section=SELDOM,
         ),
         "only_waiting": Param(
             False,
             type="boolean",
             title="Only what waits",
-            description="Try parked, empty, rejected and failed records again, and read no window.",
+            description="Try parked, empty, rejected, failed and missing records again, and read no window.",
+            section=SELDOM,
+        ),
+        "records": Param(
+            [],
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Only these records",
+            description="Ids of the source, one a line. Only these are read and brought into step; one that was "
+            "deleted in the target is made again.",
             section=SELDOM,
         ),
     }
@@ -233,6 +246,7 @@ def _doc(bound: BoundJob, timezone: ZoneInfo) -> str:
 | new records | {"created" if bound.job.allow_new_records else "not created (allow_new_records is off)"} |
 | edits made in the target | {bound.on_target_edit.value} |
 | left out and counted | {skips} |
+| pair | {_pair(bound)} |
 
 | source field | target attribute | |
 |---|---|---|
@@ -241,3 +255,9 @@ def _doc(bound: BoundJob, timezone: ZoneInfo) -> str:
 **Backfill:** Trigger ▸ Backfill, or `airflow backfill create --dag-id {bound.id} --from-date … --to-date …`.
 Repeating a window changes nothing that is right already. **Statistics:** XCom of the task *Load*.
 """
+
+
+def _pair(bound: BoundJob) -> str:
+    if bound.job.pair is None:
+        return "of this job alone"
+    return f"`{bound.pair_name}`; with a job of the other direction of the same pair it is a two-way sync"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.cli.conftest import Cshub
 
-HEAVY = ("airflow", "pandas", "sqlalchemy", "pydantic", "requests", "pyarrow", "pandera")
+HEAVY = ("airflow", "pandas", "sqlalchemy", "pydantic", "requests", "pyarrow", "pandera", "simple_salesforce", "lark")
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-HEAVY = ("pandas", "pandera", "pyarrow", "numpy", "psycopg2")
+HEAVY = ("pandas", "pandera", "pyarrow", "numpy", "psycopg2", "sqlalchemy", "simple_salesforce", "lark", "zeep")
 OURS_HEAVY = ("cshub.ledger", "cshub.pipeline", "cshub.staging")
 NIGHTS = 200
 """From 20 October on: both changes of daylight-saving time in Europe and in America."""

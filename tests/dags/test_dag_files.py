@@ -78,14 +78,14 @@ def test_a_dag_is_extract_map_diff_approve_load_each_explained(read: dict[str, A
 @pytest.mark.parametrize("job_id", JOB_IDS)
 def test_the_trigger_form_has_switches_and_dates_that_may_be_empty(read: dict[str, Any], job_id: str) -> None:
     form = read["dags"][job_id]["form"]
-    assert sorted(form) == sorted((*SWITCHES, *BOUNDS))
+    assert sorted(form) == sorted((*SWITCHES, *BOUNDS, "records"))
     for name in SWITCHES:
         assert (form[name]["schema"]["type"], form[name]["value"]) == ("boolean", False)
     for name in BOUNDS:
         assert form[name]["schema"]["format"] == "date-time"
         assert form[name]["value"] is None
     folded = {name for name, param in form.items() if "section" in param["schema"]}
-    assert folded == {"full_sync", "only_waiting"}
+    assert folded == {"full_sync", "only_waiting", "records"}
     assert all(param["schema"]["title"] and param["description"] for param in form.values())
 
 
@@ -99,6 +99,8 @@ def test_the_trigger_forms_json_schema_takes_what_people_fill_in_and_refuses_the
     accepts = Draft202012Validator(schema).is_valid
     assert accepts({name: param["value"] for name, param in form.items()})
     assert accepts({"window_start": "2026-11-01T00:00:00Z", "window_end": "2026-11-02T00:00:00+01:00"})
+    assert accepts({"records": ["00U5g00000XyZ12EAB", "900123"]}) and accepts({"records": None})
+    assert not accepts({"records": "00U5g00000XyZ12EAB"}) and not accepts({"records": [900123]})
     assert not accepts({"dry_run": "yes"})
     assert not accepts({"window_start": 20261101})
 

@@ -18,6 +18,7 @@ FAILS: set[type[errors.HubError]] = {
     errors.PermanentError,
     errors.AuthenticationFailed,
     errors.PermissionDenied,
+    errors.QuotaSpent,
     errors.RequestRefused,
     errors.NotFound,
     errors.RowsFailed,

@@ -189,7 +189,7 @@ def test_a_run_from_the_trigger_form_reads_up_to_now_although_airflow_gives_it_t
     asked_at = datetime(2026, 11, 20, 9, 30, 12, tzinfo=UTC)
     night = datetime(2026, 11, 18, 22, tzinfo=UTC), datetime(2026, 11, 19, 22, tzinfo=UTC)
     run = HandMadeRun(operators, interval=night, logical_date=asked_at)
-    asked = asked_of(run.context("extract"), cron="0 23 * * *", timezone=BERLIN)
+    asked = asked_of(run.context("extract"), cron="0 23 * * *", timezone=BERLIN, system="chorus")
     assert (asked.interval, asked.window_start, asked.window_end) == (None, None, None)
 
 
@@ -215,6 +215,9 @@ def test_a_window_in_the_params_wins_over_the_interval_of_the_form(operators: di
         ("asset_triggered", {}, RunKind.MANUAL),
         ("scheduled", {"dry_run": True}, RunKind.DRY),
         ("manual", {"only_waiting": True}, RunKind.RETRY),
+        ("manual", {"records": ["A"]}, RunKind.RETRY),
+        ("manual", {"records": []}, RunKind.MANUAL),
+        ("manual", {"records": ["A"], "dry_run": True}, RunKind.DRY),
     ],
 )
 def test_the_kind_of_a_run_follows_from_how_it_was_started(

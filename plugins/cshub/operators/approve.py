@@ -52,9 +52,25 @@ def _body(job_id: str, run_id: str, planned: dict[str, Any]) -> str:
     rows = "\n".join(f"| {name} | {count} |" for name, count in planned["counts"].items())
     return (
         f"The plan of this run passes the guard of job `{job_id}`.\n\n| action | records |\n|---|---|\n{rows}\n\n"
+        f"{_deletions(planned)}"
         "**Approve** sends exactly this plan; rows that have changed since are left out. **Reject** sends nothing.\n\n"
-        f"Every row, field by field: `cshub plan {job_id} --run {run_id}`."
+        f"Every row, field by field: `cshub plan {job_id} --run {run_id} --all`, or as a file with `--csv plan.csv`."
     )
+
+
+def _deletions(planned: dict[str, Any]) -> str:
+    count, first = planned["counts"].get("delete", 0), planned.get("deleted_first", [])
+    if not count or not first:
+        return ""
+    rest = f"\n- … and {count - len(first)} more" if count > len(first) else ""
+    lines = "\n".join(f"- {_literal(key)} {_literal(name)}".rstrip() for key, name in first)
+    return f"**{count} to delete in the target:**\n\n{lines}{rest}\n\n"
+
+
+def _literal(text: str) -> str:
+    """Text of a record as it is, whatever Markdown or HTML it holds."""
+    plain = " ".join(text.replace("`", "'").split())
+    return f"`{plain}`" if plain else ""
 
 
 def _note_refusal(job_id: str, context: Context) -> None:

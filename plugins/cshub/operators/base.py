@@ -12,10 +12,11 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRescheduleException
 from croniter import croniter
 
-from cshub.core.errors import FencedOut, HubError, LockHeld, WindowError
+from cshub.core.errors import FencedOut, HubError, LockHeld, SpecError, WindowError
 from cshub.core.records import RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
+from cshub.operators.named import named_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ XCOM_VERSION = 1
 TURN = timedelta(seconds=15)
 _KINDS = {"scheduled": RunKind.SCHEDULED, "backfill": RunKind.BACKFILL}
 _BY_SCHEDULE = frozenset(_KINDS.values())
+_READS_MORE = ("window_start", "window_end", "full_sync", "only_waiting")
 
 
 class HubOperator(BaseOperator):
@@ -71,13 +73,16 @@ def run_kind(context: Context) -> RunKind:
     params = context["params"]
     if params.get("dry_run"):
         return RunKind.DRY
-    if params.get("only_waiting"):
+    if params.get("only_waiting") or params.get("records"):
         return RunKind.RETRY
     return _KINDS.get(str(getattr(context["dag_run"].run_type, "value", context["dag_run"].run_type)), RunKind.MANUAL)
 
 
-def asked_of(context: Context, *, cron: str | None, timezone: ZoneInfo) -> Asked:
-    """What the scheduler or a person asked of this run. Raises :class:`WindowError` for a bound that is no date.
+def asked_of(context: Context, *, cron: str | None, timezone: ZoneInfo, system: str) -> Asked:
+    """What the scheduler or a person asked of this run; ``system`` is that of the source, for ids of named records.
+
+    Raises :class:`WindowError` for a bound that is no date, :class:`SpecError` for what is no id, and for named records
+    beside a window, a full sync or what waits.
 
     Airflow's trigger form gives every run a data interval: the last complete one of the schedule (``cron`` in
     ``timezone``) unless a person chose another. The first is ignored, so that a run by hand reads up to now; the second
@@ -88,6 +93,12 @@ def asked_of(context: Context, *, cron: str | None, timezone: ZoneInfo) -> Asked
     dag_run, params = context["dag_run"], context["params"]
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     interval = Window(start, end) if start and end and start < end else None
+    records = named_records(params.get("records") or (), system=system)
+    if records and any(params.get(name) for name in _READS_MORE):
+        raise SpecError(
+            "Named records are read by their ids and nothing else with them: leave out window_start, window_end, "
+            "full_sync and only_waiting, or leave out records."
+        )
     bounds = [_moment(name, params.get(name)) for name in ("window_start", "window_end")]
     if interval is not None and run_kind(context) not in _BY_SCHEDULE and not any(bounds):
         if not _is_inferred(interval, dag_run.logical_date, cron, timezone):
@@ -98,6 +109,7 @@ def asked_of(context: Context, *, cron: str | None, timezone: ZoneInfo) -> Asked
         window_start=bounds[0],
         window_end=bounds[1],
         full_sync=bool(params.get("full_sync")),
+        records=records,
     )
 
 

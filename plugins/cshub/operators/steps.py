@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cshub.core.errors import RowsFailed
@@ -15,7 +17,12 @@ from cshub.settings import Settings
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from cshub.core.planning import PlanRow
+    from cshub.pipeline.run import Run
+
 EXTRACT, MAP, DIFF, APPROVE, LOAD = "extract", "map", "diff", "approve", "load"
+NAMED_DELETIONS = 10
+NAME_LENGTH = 60
 
 
 class ExtractOperator(HubOperator):
@@ -25,7 +32,12 @@ class ExtractOperator(HubOperator):
         from cshub.pipeline.extract import extract
 
         with self.hub_run(context) as run:
-            asked = asked_of(context, cron=run.bound.schedule.as_cron(), timezone=Settings.from_environment().timezone)
+            asked = asked_of(
+                context,
+                cron=run.bound.schedule.as_cron(),
+                timezone=Settings.from_environment().timezone,
+                system=run.bound.source.system,
+            )
             done = extract(run, asked, only_waiting=run.kind is RunKind.RETRY)
             self.log.info("Read %d records of %s: %s", done.read, done.window.as_text(), dict(done.by_origin))
             return {
@@ -36,6 +48,7 @@ class ExtractOperator(HubOperator):
                 "read": done.read,
                 "by_origin": dict(done.by_origin),
                 "api_calls": run.api_calls(),
+                "warnings": run.warnings(),
             }
 
 
@@ -49,7 +62,8 @@ class MapOperator(HubOperator):
         extracted = pulled(context, EXTRACT)
         with self.hub_run(context) as run:
             done = map_records(run, FrameRef.from_dict(extracted["raw"]))
-            numbers = done.statistics + RunStatistics(api_calls=extracted["api_calls"])
+            reading = RunStatistics(warnings=extracted.get("warnings", {}), api_calls=extracted["api_calls"])
+            numbers = done.statistics + reading
             self.log.info("Mapped %d, rejected %d of %d records", numbers.mapped, numbers.rejected, numbers.read)
             run.ledger.save_statistics(run.run_id, numbers, run.clock.now())
             return {
@@ -74,9 +88,12 @@ class DiffOperator(HubOperator):
         with self.hub_run(context) as run:
             planned_at = run.clock.now()
             done = diff(run, FrameRef.from_dict(mapped["mapped"]))
-            calls = RunStatistics(warnings=done.warnings, api_calls=run.api_calls())
-            numbers = RunStatistics.from_dict(mapped["statistics"]) + calls
-            forecast = forecast_of(run, list(staged_plan(run, done.ref)))
+            planning = RunStatistics(warnings=done.warnings) + RunStatistics(
+                warnings=run.warnings(), api_calls=run.api_calls()
+            )
+            numbers = RunStatistics.from_dict(mapped["statistics"]) + planning
+            rows = list(staged_plan(run, done.ref))
+            forecast = forecast_of(run, rows)
             self.log.info("Planned %s; about %d calls, %.0f s", done.counts.as_dict(), forecast.calls, forecast.seconds)
             result: dict[str, Any] = {
                 "version": XCOM_VERSION,
@@ -91,6 +108,7 @@ class DiffOperator(HubOperator):
                     {"operation": item.operation.value, "planned": item.planned, "limit": item.limit}
                     for item in excesses(done.counts, run.bound.job.guard, linked=done.linked)
                 ],
+                "deleted_first": first_deleted(run, rows),
             }
             if run.kind is RunKind.DRY:
                 window = window_of(extracted)
@@ -145,6 +163,28 @@ def pulled(context: Context, task_id: str) -> dict[str, Any]:
 
         raise StagingCorrupt(f"The result of the task {task_id} is gone: clear {task_id} and the tasks after it.")
     return value
+
+
+def first_deleted(run: Run, rows: Sequence[PlanRow]) -> list[list[str]]:
+    """Key and name of the first records that a plan deletes, for the person who is asked.
+
+    The name is the first text that the job maps and that is not personal, cut to :data:`NAME_LENGTH` characters.
+    """
+    from cshub.core.objects import Kind
+    from cshub.core.records import Action
+
+    mapping = run.mapping
+    named = [
+        name
+        for name, spec in mapping.attributes.items()
+        if spec.kind in {Kind.TEXT, Kind.RICH_TEXT} and name not in mapping.personal
+    ]
+    found = []
+    for row in islice((row for row in rows if row.action is Action.DELETE), NAMED_DELETIONS):
+        values = {change.field: change.before for change in row.changes}
+        name = next((str(values[name]) for name in named if values.get(name)), "")
+        found.append([row.target_key or row.source_key, name[:NAME_LENGTH]])
+    return found
 
 
 def window_of(extracted: dict[str, Any]) -> Window:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -180,14 +181,26 @@ class Run:
 
     def api_calls(self) -> dict[str, int]:
         """Calls this process sent so far, by system. A system that was never opened is left out."""
-        calls: dict[str, int] = {}
-        for name, system in (
-            ("source", self.bound.source.system),
-            ("target", self.bound.target.system),
-        ):
+        calls: Counter[str] = Counter()
+        for system, port in self._opened():
+            calls[system] += port.calls
+        return dict(calls)
+
+    def warnings(self) -> dict[str, int]:
+        """What the sources and targets of this process left out or could not prove so far, by name."""
+        found: Counter[str] = Counter()
+        for _, port in self._opened():
+            found.update(getattr(port, "warnings", {}))
+        return dict(found)
+
+    def _opened(self) -> Iterator[tuple[str, Source | Target]]:
+        """System and port of what this process has opened, for the partner job too."""
+        for name, system in (("source", self.bound.source.system), ("target", self.bound.target.system)):
             if name in self.__dict__:
-                calls[system] = calls.get(system, 0) + self.__dict__[name].calls
-        return calls
+                yield system, self.__dict__[name]
+        other: Run | None = self.__dict__.get("other_direction")
+        if other is not None:
+            yield from other._opened()
 
 
 def known_pair(bound: BoundJob, ledger: Ledger) -> Pair | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cshub_sandbox.salesforce.routes import ROUTES
@@ -50,7 +50,7 @@ BODIES = (
     )
 )
 PARTS = st.sampled_from(["Event", "Task", "Nope", "00U000000000000AAA", "Totango_Id__c", "x", "7505g", "Name", "User"])
-KEEP_THE_ORG = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+KEEP_THE_ORG = settings(max_examples=150, deadline=None, derandomize=True)
 
 
 @pytest.fixture(scope="module")

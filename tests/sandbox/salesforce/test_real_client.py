@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -285,6 +286,28 @@ def test_bulk_query_gives_csv_page_by_page(sf: Client) -> None:
     assert [len(page) for page in pages] == [4, 4, 2]
     assert set(pages[0][0]) == {"Id", "Name", "Owner.Email", "CreatedDate"}
     assert pages[0][0]["CreatedDate"].endswith(".000Z")
+
+
+def test_bulk_results_can_be_taken_all_at_once_or_written_to_files(sf: Client, account_id: str, tmp_path: Path) -> None:
+    rows = [{"Subject": "kept", "Priority": "High"}, {"Subject": "x" * 256, "Priority": "High"}]
+    (done,) = sf.bulk2.Task.insert(records=rows, wait=0)
+    result = sf.bulk2.Task.get_all_ingest_records(done["job_id"])
+    assert [row["Subject"] for row in result["successfulRecords"]] == ["kept"]
+    assert [row["sf__Error"].split(":")[0] for row in result["failedRecords"]] == ["STRING_TOO_LONG"]
+    assert result["unprocessedRecords"] == []
+    sf.bulk2.Account.download("SELECT Id FROM Account", str(tmp_path), max_records=100)
+    (file,) = tmp_path.iterdir()
+    assert len(rows_of(file.read_text())) == 10
+
+
+def test_deleted_rows_show_when_asked_for_and_hard_deleted_ones_never(sf: Client) -> None:
+    task_id = sf.Task.create({"Subject": "gone soon"})["id"]
+    sf.Task.delete(task_id)
+    everything = sf.query_all(f"SELECT Id, IsDeleted FROM Task WHERE Id = '{task_id}'", include_deleted=True)
+    assert [row["IsDeleted"] for row in everything["records"]] == [True]
+    other = sf.Task.create({"Subject": "gone for good"})["id"]
+    sf.bulk2.Task.hard_delete(records=[{"Id": other}], wait=0)
+    assert sf.query_all(f"SELECT Id FROM Task WHERE Id = '{other}'", include_deleted=True)["totalSize"] == 0
 
 
 def test_a_query_unfit_for_bulk_is_refused(sf: Client) -> None:

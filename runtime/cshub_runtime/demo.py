@@ -1,43 +1,40 @@
 """`make demo`: the sandbox, Airflow and the first syncs, in one terminal, until Ctrl-C."""
 
-import json
 import os
 import shlex
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import requests
 from rich.console import Console
 
+from cshub_runtime.acts import Act, NotCarriedOver, Services, Told, told_of
+from cshub_runtime.connections import connections, environment_of
 from cshub_runtime.ports import NoFreePort
 from cshub_runtime.postgres_place import PostgresUnavailable
-from cshub_runtime.rest import AirflowRest, RestError, RunState, StoredConnection
-from cshub_runtime.run_report import STATISTICS_TASK, RunReport, progress_line, statistics_table
-from cshub_runtime.sandbox_process import SandboxAddresses, SandboxFailure, SandboxProcess
+from cshub_runtime.rest import AirflowRest, RestError
+from cshub_runtime.rounds import Rounds, waves
+from cshub_runtime.run_report import statistics_table, story_table
+from cshub_runtime.sandbox_process import SandboxAddresses, SandboxFailure, SandboxProcess, Service
 from cshub_runtime.settings import MARKER, Login, write_private
-from cshub_runtime.story import ACTS, PROLOGUE, Act
+from cshub_runtime.story import ACTS, PROLOGUE
 from cshub_runtime.supervisor import PROJECT, LocalAirflow, RuntimeFailure
 
 LOGIN = Login("admin", "cshub-demo")
-TASK_ORDER = ("extract", "map", "diff", "approve", "load")
-WORLD = ("--accounts", "30", "--meetings", "240")
-"""The size of the demo's world: at 100 Totango calls a minute its last seven days are synced in less than 3 minutes."""
+WORLD = ("--accounts", "16", "--meetings", "160")
+"""The size of the demo's world: at 100 Totango calls a minute its syncs take about four minutes."""
 FOR_THE_COMMAND = ("CSHUB_LEDGER_URL", "CSHUB_STAGING_URL", "CSHUB_TIMEZONE", "CSHUB_JOBS_DIR")
-RUN_LIMIT_S = 600.0
 READ_LIMIT_S = 90.0
-SCHEDULE_LIMIT_S = 15.0
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAILURES = (
-    LookupError,
+    NotCarriedOver,
     RuntimeFailure,
     SandboxFailure,
     PostgresUnavailable,
@@ -123,9 +120,7 @@ class Demo:
         airflow.start()
         for connection in connections(sandbox.addresses):
             airflow.rest.store_connection(connection)
-        reports = self._syncs(airflow.rest, sandbox.addresses)
-        self._console.print(statistics_table(reports))
-        succeeded = all(report.succeeded for report in reports)
+        succeeded = self._rounds(airflow.rest, sandbox.addresses)
         shell_file = self._write_shell_file(airflow, sandbox.addresses)
         running.callback(shell_file.unlink, missing_ok=True)
         self._where_to_look(airflow, sandbox.addresses, shell_file)
@@ -134,36 +129,27 @@ class Demo:
                 self._stay(airflow)
         return 0 if succeeded else 1
 
-    def _syncs(self, rest: AirflowRest, addresses: SandboxAddresses) -> list[RunReport]:
+    def _rounds(self, rest: AirflowRest, addresses: SandboxAddresses) -> bool:
+        """The three rounds with what people do between them; tells of all, and whether all is as it should be."""
+        services = Services(addresses)
         self._say("Waiting for Airflow to read the DAGs")
-        jobs = self._read_jobs(rest)
-        self._say(f"Switching on {', '.join(jobs)}: the schedule starts the first sync by itself")
-        for job in jobs:
-            rest.unpause(job)
-        reports = self._follow_all(
-            rest, {job: self._scheduled_run(rest, job) for job in jobs}, "first sync\nby schedule"
-        )
+        rounds = Rounds(rest, waves(self._read_jobs(rest), self._options.jobs_dir), self._say)
+        rounds.by_schedule("First sync, by schedule: switching the DAGs on starts it")
+        told: list[Told] = []
         for acts, title in (
-            (self._prologue, "second sync\nby hand, up to now"),
-            (self._acts, "third sync\nafter edits"),
+            (self._prologue, "Second sync, by hand: up to now"),
+            (self._acts, "Third sync, by hand: after the edits of both sides"),
         ):
-            self._play(acts, addresses)
-            reports += self._follow_all(rest, {job: rest.trigger(job) for job in jobs}, title)
-        return reports
-
-    def _scheduled_run(self, rest: AirflowRest, job: str) -> str:
-        """The run that the schedule starts when a DAG is switched on; of a job without schedule, one by hand."""
-        deadline = time.monotonic() + SCHEDULE_LIMIT_S
-        while time.monotonic() < deadline:
-            if runs := rest.runs(job):
-                return str(runs[-1]["dag_run_id"])
-            time.sleep(0.5)
-        return rest.trigger(job)
-
-    def _play(self, acts: Sequence[Act], addresses: SandboxAddresses) -> None:
-        for act in acts:
-            self._say(f"Meanwhile: {act.announcement}")
-            act.perform(addresses)
+            for act in acts:
+                self._say(f"Meanwhile: {act.announcement}")
+                act.perform(services)
+            rounds.by_hand(title)
+            told += told_of(acts, services)
+        self._console.print()
+        self._console.print(statistics_table(rounds.reports))
+        if told:
+            self._console.print(story_table(told))
+        return all(report.succeeded for report in rounds.reports) and all(one.held for one in told)
 
     def _read_jobs(self, rest: AirflowRest) -> list[str]:
         deadline = time.monotonic() + READ_LIMIT_S
@@ -174,45 +160,6 @@ class Demo:
                 raise RuntimeFailure(f"Airflow has not read the DAGs of {sorted(expected)}: {reasons}")
             time.sleep(0.3)
         return [job for job in jobs if job in expected]
-
-    def _follow_all(self, rest: AirflowRest, started: Mapping[str, str], title: str) -> list[RunReport]:
-        lines: dict[str, str] = {}
-        reports: dict[str, RunReport] = {}
-        deadline = time.monotonic() + RUN_LIMIT_S
-        while len(reports) < len(started):
-            if time.monotonic() > deadline:
-                unfinished = ", ".join(sorted(set(started) - set(reports)))
-                raise RuntimeFailure(f"Not ended after {RUN_LIMIT_S:.0f} s: {unfinished}")
-            for job, run_id in started.items():
-                if job in reports:
-                    continue
-                states = rest.task_states(job, run_id)
-                progress = (
-                    rest.progress(job, run_id, STATISTICS_TASK) if states.get(STATISTICS_TASK) == "running" else None
-                )
-                line = progress_line(job, states, TASK_ORDER, progress)
-                if line != lines.get(job):
-                    lines[job] = line
-                    self._say(line)
-                if rest.run_state(job, run_id).finished:
-                    reports[job] = self._report(rest, job, run_id, f"{job}\n{title}" if len(started) > 1 else title)
-            time.sleep(0.5)
-        return [reports[job] for job in started]
-
-    def _report(self, rest: AirflowRest, job: str, run_id: str, title: str) -> RunReport:
-        run = rest.run(job, run_id)
-        succeeded = RunState(run["state"]) is RunState.SUCCESS
-        if not succeeded:
-            self._explain_failure(rest, job, run_id)
-        report = rest.xcom(job, run_id, STATISTICS_TASK)
-        return RunReport.of(title, succeeded=succeeded, seconds=_seconds(run), report=report)
-
-    def _explain_failure(self, rest: AirflowRest, job: str, run_id: str) -> None:
-        for task, state in rest.task_states(job, run_id).items():
-            if state == RunState.FAILED:
-                log = rest.task_log(job, run_id, task).strip().splitlines()[-25:]
-                self._console.print(f"{job}: the task {task} failed; the end of its log:", style="red")
-                self._console.print("\n".join(log), markup=False, highlight=False, soft_wrap=True)
 
     def _stay(self, airflow: LocalAirflow) -> None:
         self._console.print("Stays up until Ctrl-C.")
@@ -228,12 +175,7 @@ class Demo:
             "CSHUB_AIRFLOW_URL": airflow.base_url,
             "CSHUB_AIRFLOW_USER": LOGIN.name,
             "CSHUB_AIRFLOW_PASSWORD": LOGIN.password,
-            **{
-                f"AIRFLOW_CONN_{item.connection_id.upper()}": json.dumps(
-                    {"conn_type": item.conn_type, "host": item.host, "password": item.password}
-                )
-                for item in connections(addresses)
-            },
+            **dict(environment_of(connection) for connection in connections(addresses)),
         }
         path = self._options.home / "cshub.env"
         lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(values.items())]
@@ -243,42 +185,27 @@ class Demo:
         return path
 
     def _where_to_look(self, airflow: LocalAirflow, addresses: SandboxAddresses, shell_file: Path) -> None:
+        shell = f". {shlex.quote(os.path.relpath(shell_file))}"
         lines = [
-            f"Airflow               {airflow.base_url}   user {LOGIN.name}, password {LOGIN.password}",
-            *(
-                f"{name.capitalize() + ', simulated':<21} {service.url}   token {service.token}"
-                for name, service in addresses.services.items()
-            ),
-            f"What they hold        {addresses.control_url}/state/totango",
-            f"What they were asked  {addresses.control_url}/log",
-            f"Logs                  {os.path.relpath(self._options.home / 'logs')}",
-            f"The command line      . {shlex.quote(os.path.relpath(shell_file))} && cshub status",
+            ("Airflow", f"{airflow.base_url}   user {LOGIN.name}, password {LOGIN.password}"),
+            *((f"{name.capitalize()}, simulated", _told_of(service)) for name, service in addresses.services.items()),
+            ("What they hold", f"{addresses.control_url}/state/salesforce   (or totango, chorus)"),
+            ("What they were asked", f"{addresses.control_url}/log"),
+            ("Logs", os.path.relpath(self._options.home / "logs")),
+            ("The command line", f"{shell} && cshub status"),
         ]
-        self._console.print("\n".join(["", "Where to look", *lines, ""]), markup=False, highlight=False, soft_wrap=True)
+        text = "\n".join(f"{name:<21} {what}" for name, what in lines)
+        self._console.print(f"\nWhere to look\n{text}\n", markup=False, highlight=False, soft_wrap=True)
 
     def _say(self, line: str) -> None:
         passed = time.monotonic() - self._began
         self._console.print(f"{passed:6.1f} s  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
-def connections(addresses: SandboxAddresses) -> list[StoredConnection]:
-    """The connections the demo's jobs name, one per simulated service."""
-    return [
-        StoredConnection(
-            connection_id=f"{name}_default",
-            conn_type=name,
-            host=service.url,
-            password=service.token,
-            description="The demo's sandbox; its address changes with each start",
-        )
-        for name, service in addresses.services.items()
-    ]
-
-
-def _seconds(run: dict[str, Any]) -> float:
-    if not run.get("start_date") or not run.get("end_date"):
-        return 0.0
-    return (datetime.fromisoformat(run["end_date"]) - datetime.fromisoformat(run["start_date"])).total_seconds()
+def _told_of(service: Service) -> str:
+    if "username" in service.login:
+        return f"{service.url}   user {service.login['username']}"
+    return f"{service.url}   token {service.token}"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

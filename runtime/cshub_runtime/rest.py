@@ -38,8 +38,8 @@ class StoredConnection:
 
     connection_id: str
     conn_type: str
-    host: str
-    password: str
+    host: str | None = None
+    password: str | None = None
     extra: str | None = None
     description: str | None = None
 

@@ -1,4 +1,4 @@
-"""What a person sees of sync runs: a line of progress while they run, a table of their statistics when they ended."""
+"""What a person sees of sync runs: lines of progress while they run, tables of what they did when they ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,70 +6,105 @@ from typing import Any
 
 from rich.table import Table
 
+from cshub_runtime.acts import Told
+
 STATISTICS_TASK = "load"
-_SIGNS = {"success": "✓", "failed": "✗", "upstream_failed": "✗", "running": "▸", "skipped": "–", "up_for_retry": "↻"}
-_COUNTS = ("read", "mapped", "created", "updated", "deleted", "unchanged", "skipped", "parked", "rejected", "failed")
+COUNTS = ("read", "created", "updated", "deleted", "unchanged")
+_LEFT = ("parked", "rejected", "failed")
+_NONE = "·"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunReport:
     """One ended sync run as its load task reported it. `statistics` is empty when that task left none."""
 
-    title: str
+    job: str
+    round: str
     succeeded: bool
     outcome: str
     seconds: float
     statistics: Mapping[str, Any]
 
     @classmethod
-    def of(cls, title: str, *, succeeded: bool, seconds: float, report: Mapping[str, Any] | None) -> "RunReport":
+    def of(
+        cls, job: str, round: str, *, succeeded: bool, seconds: float, report: Mapping[str, Any] | None
+    ) -> "RunReport":
         """Read the report of a load task; None stands for a run that ended before its load task."""
         found = report or {}
-        outcome = str(found.get("outcome", "no report"))
         return cls(
-            title=title, succeeded=succeeded, outcome=outcome, seconds=seconds, statistics=found.get("stats", {})
+            job=job,
+            round=round,
+            succeeded=succeeded,
+            outcome=str(found.get("outcome", "no report")),
+            seconds=seconds,
+            statistics=found.get("stats", {}),
         )
 
     def count(self, name: str) -> int:
-        """One number of the statistics; of a number split by reason, the sum."""
+        """One number of the statistics; of a number split by reason or system, the sum."""
         value = self.statistics.get(name, 0)
         return sum(value.values()) if isinstance(value, Mapping) else int(value)
 
-    def reasons(self) -> str:
-        """Why records were skipped, in words: `3 no account, 1 filtered`."""
-        skipped = self.statistics.get("skipped", {})
-        return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in skipped.items() if count)
+    def left_over(self) -> str:
+        """What became neither written nor unchanged, in words: `2 parked, 1 rejected, 3 email, 1 conflict kept`."""
+        numbers = {name: self.count(name) for name in _LEFT}
+        numbers |= {reason.replace("_", " "): count for reason, count in self.statistics.get("skipped", {}).items()}
+        kept = self.count("conflicts_kept")
+        numbers |= {f"conflict{'s' if kept > 1 else ''} kept": kept}
+        return ", ".join(f"{count} {name}" for name, count in numbers.items() if count)
+
+    def summary(self) -> str:
+        """The run in one line, without the job: `45 created, 3 unchanged, 2 parked`."""
+        counts = [f"{self.count(name)} {name}" for name in COUNTS[1:] if self.count(name)]
+        text = ", ".join(filter(None, [*counts, self.left_over()])) or f"{self.count('read')} read, nothing to do"
+        return text if self.succeeded else f"{self.outcome}: {text}"
 
 
-def progress_line(
-    title: str, states: Mapping[str, str | None], order: Sequence[str], progress: Mapping[str, Any] | None = None
-) -> str:
-    """One line that shows how far a run is: its tasks in `order`, with signs, how much is loaded, what it waits for."""
-    known = [task for task in order if task in states] + sorted(set(states) - set(order))
-    line = f"{title}: " + "  ".join(f"{_SIGNS.get(states[task] or '', '·')} {task}" for task in known)
-    if not progress or "total" not in progress:
-        return line
-    note = f" ({progress['note']})" if progress.get("note") else ""
-    return f"{line}  {progress['done']} of {progress['total']}{note}"
+def progress_line(progress: Mapping[str, Mapping[str, Any] | None]) -> str:
+    """How far loads are, by job, in one line: how much is done and what they wait for; empty when none has said."""
+    return "; ".join(f"{job} {_progress(said)}" for job, said in progress.items() if said and "total" in said)
+
+
+def _progress(said: Mapping[str, Any]) -> str:
+    note = f" ({said['note']})" if said.get("note") else ""
+    return f"{said['done']} of {said['total']}{note}"
 
 
 def statistics_table(reports: Sequence[RunReport]) -> Table:
-    """The statistics of several runs side by side, one column per run."""
-    table = Table(title="Statistics", title_justify="left")
+    """What each run did, one row per run, in the order and under the title of their rounds."""
+    table = Table(title="What the syncs did", title_justify="left", pad_edge=False)
     table.add_column("")
-    for report in reports:
-        table.add_column(report.title, justify="right")
-    table.add_row(
-        "outcome", *(f"[{'green' if r.succeeded else 'red'}]{r.outcome}[/]" for r in reports), end_section=True
-    )
-    for name in _COUNTS:
-        table.add_row(name, *(str(report.count(name)) for report in reports))
-        if name == "skipped" and any(report.reasons() for report in reports):
-            table.add_row("  of them", *(report.reasons() for report in reports))
-    table.add_row("conflicts kept", *(str(report.count("conflicts_kept")) for report in reports), end_section=True)
-    services = sorted({name for report in reports for name in report.statistics.get("api_calls", {})})
-    for service in services:
-        calls = (report.statistics.get("api_calls", {}).get(service, 0) for report in reports)
-        table.add_row(f"calls to {service}", *(str(count) for count in calls))
-    table.add_row("seconds", *(f"{report.seconds:.0f}" for report in reports))
+    for name in COUNTS:
+        table.add_column(name, justify="right")
+    table.add_column("left over", max_width=30)
+    table.add_column("calls", justify="right")
+    table.add_column("s", justify="right")
+    rounds = dict.fromkeys(report.round for report in reports)
+    for title in rounds:
+        runs = [report for report in reports if report.round == title]
+        table.add_row(f"[bold]{title}[/]")
+        for number, run in enumerate(runs, start=1):
+            table.add_row(
+                f"[{'green' if run.succeeded else 'red'}]{'✓' if run.succeeded else '✗'}[/] {run.job}",
+                *(_number(run.count(name)) for name in COUNTS),
+                run.left_over() if run.statistics else run.outcome,
+                _number(run.count("api_calls")),
+                f"{run.seconds:.0f}",
+                end_section=number == len(runs),
+            )
     return table
+
+
+def story_table(told: Sequence[Told]) -> Table:
+    """What people did, and what became of it on the other side."""
+    table = Table(title="What people did, and what became of it", title_justify="left", pad_edge=False, show_lines=True)
+    table.add_column("meanwhile")
+    table.add_column("after the next syncs")
+    for one in told:
+        mark = "[green]✓[/]" if one.held else "[red]✗[/]"
+        table.add_row(one.announcement, f"{mark} {one.sentence}")
+    return table
+
+
+def _number(count: int) -> str:
+    return str(count) if count else _NONE

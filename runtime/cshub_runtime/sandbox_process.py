@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,14 +12,27 @@ from typing import Self
 from cshub_runtime.processes import Component
 
 READY_LIMIT_S = 60.0
+_SECRET = ("secret", "password", "token")
 
 
 @dataclass(frozen=True)
 class Service:
-    """Address and token of one simulated service."""
+    """Address and token of one simulated service, and what else it takes to sign in there, by name."""
 
     url: str
     token: str
+    login: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown: the token, and of the sign-in everything that is no name."""
+        return (self.token, *(text for name, text in self.login.items() if name.endswith(_SECRET)))
+
+    @classmethod
+    def parse(cls, told: Mapping[str, str]) -> "Service":
+        """Read what the sandbox tells of a service."""
+        login = {name: text for name, text in told.items() if name not in ("url", "token")}
+        return cls(told["url"], told["token"], login)
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class SandboxAddresses:
         """Read the line the sandbox prints when it is ready."""
         told = json.loads(line)
         control = told.pop("control")
-        return cls({name: Service(item["url"], item["token"]) for name, item in told.items()}, control["url"])
+        return cls({name: Service.parse(item) for name, item in told.items()}, control["url"])
 
 
 class SandboxFailure(RuntimeError):

@@ -26,14 +26,14 @@ DEMO = """
     import sys
     from pathlib import Path
     from rich.console import Console
+    from cshub_runtime.acts import Act
     from cshub_runtime.demo import Demo, DemoOptions
-    from cshub_runtime.story import Act
 
     home, project = Path(sys.argv[1]), Path(sys.argv[2])
     options = DemoOptions(
         home=home, dags_dir=project / "dags", plugins_dir=home / "plugins", jobs_dir=project / "jobs", port=0
     )
-    act = Act("somebody looks at the sandbox", lambda addresses: print(sorted(addresses.services)))
+    act = Act("somebody looks at the sandbox", lambda services: print(services.names), lambda services: "it is seen")
     sys.exit(Demo(options, Console(width=120), acts=[act], prologue=[]).perform())
 """
 
@@ -107,11 +107,16 @@ def test_the_demo_says_what_it_does_and_shows_the_statistics_of_all_rounds(stage
         "Starting the sandbox",
         "Starting PostgreSQL",
         "Starting Airflow",
-        "Switching on errand: the schedule starts the first sync by itself",
-        "errand: ✓ load",
+        "First sync, by schedule",
+        "▸ errand",
+        "✓ errand: 1 created",
+        "Second sync",
         "Meanwhile: somebody looks at the sandbox ['chorus', 'salesforce', 'totango'",
-        "Statistics",
-        "calls to totango │ 3 │ 3 │ 3",
+        "Third sync",
+        "What the syncs did",
+        "✓ errand │ 1 │ 1 │ · │ · │ · │ │ 3 │",
+        "What people did, and what became of it",
+        "somebody looks at the sandbox │ ✓ it is seen",
         "Where to look Airflow http://127.0.0.1:",
     )
     places = [told.find(step) for step in steps]

@@ -98,14 +98,17 @@ SYSTEMS: Mapping[str, System] = {
             "event": Offer(
                 spec="cshub.systems.salesforce.catalog:EVENT",
                 source="cshub.systems.salesforce.source:SalesforceRecords",
+                target="cshub.systems.salesforce.target:SalesforceTarget",
             ),
             "task": Offer(
                 spec="cshub.systems.salesforce.catalog:TASK",
                 source="cshub.systems.salesforce.source:SalesforceRecords",
+                target="cshub.systems.salesforce.target:SalesforceTarget",
             ),
             "record": Offer(
                 spec="cshub.systems.salesforce.catalog:RECORD",
                 source="cshub.systems.salesforce.source:SalesforceRecords",
+                target="cshub.systems.salesforce.target:SalesforceTarget",
             ),
         },
     ),

@@ -9,6 +9,7 @@ from typing import Any
 from cshub.core.ids import to_18
 from cshub.systems.salesforce.client import SalesforceClient
 from cshub.systems.salesforce.fields import ParentField
+from cshub.systems.salesforce.queries import insisted
 
 USER_PREFIX = "005"
 
@@ -41,7 +42,7 @@ class Parents:
     def _read(self, object_name: str, keys: Sequence[str]) -> None:
         if keys:
             names = {item.name for item in self._fields if item.object_name == object_name}
-            found = self._client.retrieve(object_name, keys, sorted(names))
+            found = insisted(lambda: self._client.retrieve(object_name, keys, sorted(names)))
             self._known.update({(object_name, key): row for key, row in found.items()})
 
     def _parent_of(self, row: dict[str, Any], item: ParentField) -> str | None:

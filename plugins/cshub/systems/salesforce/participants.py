@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from cshub.core.errors import NotFound
 from cshub.core.ids import to_18
 from cshub.systems.salesforce.bodies import WHO, ids_in
 from cshub.systems.salesforce.client import SalesforceClient
+from cshub.systems.salesforce.queries import all_rows, insisted
 from cshub.systems.salesforce.soql import any_of, select
 
 PEOPLE: Mapping[str, str] = {"003": "Contact", "00Q": "Lead", "005": "User"}
@@ -53,9 +54,9 @@ class ParticipantEmails:
         found = []
         wanted = set(record_ids)
         for condition in any_of(key, record_ids):
-            for page in self._client.query(select(relation, ["Id", key, "RelationId"], condition)):
-                pairs = [(to_18(str(row[key])), str(row["RelationId"])) for row in page if row.get("RelationId")]
-                found += [(activity, to_18(person)) for activity, person in pairs if activity in wanted]
+            rows = all_rows(self._client, select(relation, ["Id", key, "RelationId"], condition))
+            pairs = [(to_18(str(row[key])), to_18(str(row["RelationId"]))) for row in rows if row.get("RelationId")]
+            found += [pair for pair in pairs if pair[0] in wanted]
         return found
 
     def _learn(self, people: set[str]) -> None:
@@ -64,7 +65,7 @@ class ParticipantEmails:
             if name := PEOPLE.get(person[:3]):
                 by_object[name].append(person)
         for name, ids in by_object.items():
-            for person, row in self._client.retrieve(name, ids, ["Email"]).items():
+            for person, row in insisted(partial(self._client.retrieve, name, ids, ["Email"])).items():
                 email = str((row or {}).get("Email") or "").strip().lower()
                 self._known[person] = email or None
                 if not email:

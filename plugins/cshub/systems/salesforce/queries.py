@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from cshub.core.errors import GatewayTimeout, ProtocolFault
 from cshub.core.ids import to_18
@@ -18,6 +18,22 @@ from cshub.systems.salesforce.verdicts import CursorLost
 TRIES = 3  # of one query that gives no trustworthy answer
 SHORTEST = timedelta(minutes=1)  # a stretch that is not cut in two any more
 Row = dict[str, Any]
+T = TypeVar("T")
+
+
+def insisted(ask: Callable[[], T]) -> T:
+    """The answer of a question that reads, asked again when it cannot be trusted. Raises :class:`ProtocolFault`."""
+    for _ in range(TRIES - 1):
+        try:
+            return ask()
+        except ProtocolFault:
+            continue
+    return ask()
+
+
+def all_rows(client: SalesforceClient, soql: str, *, include_deleted: bool = False) -> list[Row]:
+    """All rows of a query that few answer, in memory."""
+    return insisted(lambda: [row for page in client.query(soql, include_deleted=include_deleted) for row in page])
 
 
 @dataclass

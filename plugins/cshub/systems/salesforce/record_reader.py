@@ -17,6 +17,7 @@ from cshub.systems.salesforce.client import SalesforceClient
 from cshub.systems.salesforce.fields import ObjectFields, ParentField
 from cshub.systems.salesforce.parents import Parents
 from cshub.systems.salesforce.participants import ParticipantEmails
+from cshub.systems.salesforce.queries import all_rows, insisted
 from cshub.systems.salesforce.soql import any_of, select
 
 BASE = ("Id", "CreatedDate", "LastModifiedDate", "LastModifiedById", "SystemModstamp", "IsDeleted")
@@ -108,7 +109,7 @@ class RecordReader:
 
     def _retrieved(self, ids: Sequence[str]) -> dict[str, Row | None]:
         names = list(dict.fromkeys([*self._own, *self._parents.references]))
-        answer = self._client.retrieve(self.fields.object_name, ids, names)
+        answer = insisted(lambda: self._client.retrieve(self.fields.object_name, ids, names))
         rows = {key: row for key, row in answer.items() if row is not None and row.get("IsDeleted") is not True}
         self._parents.add_to(list(rows.values()))
         return dict(rows)
@@ -122,9 +123,8 @@ class RecordReader:
         name, wanted = self.fields.object_name, set(ids)
         deletable = self.fields.has("IsDeleted")
         for condition in any_of("Id", ids, beside=select(name, names) if ids else ""):
-            for page in self._client.query(select(name, names, condition), include_deleted=deletable):
-                for row in page:
-                    row["Id"] = to_18(str(row.get("Id")))
-                    if row["Id"] not in wanted:
-                        raise ShortRead("Salesforce answered with other records than those asked for. Run again.")
-                    yield row
+            for row in all_rows(self._client, select(name, names, condition), include_deleted=deletable):
+                row["Id"] = to_18(str(row.get("Id")))
+                if row["Id"] not in wanted:
+                    raise ShortRead("Salesforce answered with other records than those asked for. Run again.")
+                yield row

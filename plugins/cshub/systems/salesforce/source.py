@@ -19,7 +19,7 @@ from cshub.systems.salesforce.conditions import check_filter
 from cshub.systems.salesforce.fields import ObjectFields
 from cshub.systems.salesforce.options import ActivitySourceOptions, AnySourceOptions
 from cshub.systems.salesforce.port import SalesforcePort
-from cshub.systems.salesforce.queries import WindowQuery
+from cshub.systems.salesforce.queries import WindowQuery, all_rows
 from cshub.systems.salesforce.record_reader import RecordReader, Row
 from cshub.systems.salesforce.soql import any_of, compare, select
 
@@ -85,8 +85,7 @@ class SalesforceRecords(SalesforcePort):
             order_by=[f"{STAMP} DESC", "Id"],
             limit=limit,
         )
-        pages = self._client.query(soql, include_deleted=self._reads_archived)
-        return self._records([row for page in pages for row in page])
+        return self._records(all_rows(self._client, soql, include_deleted=self._reads_archived))
 
     @cached_property
     def _reader(self) -> RecordReader:
@@ -150,8 +149,8 @@ class SalesforceRecords(SalesforcePort):
         name = self._options.object_name
         there = set()
         for condition in any_of("Id", ids):
-            for page in self._client.query(select(name, ["Id", "IsDeleted"], condition), include_deleted=True):
-                there |= {to_18(row["Id"]) for row in page if row.get("IsDeleted") is False}
+            rows = all_rows(self._client, select(name, ["Id", "IsDeleted"], condition), include_deleted=True)
+            there |= {to_18(row["Id"]) for row in rows if row.get("IsDeleted") is False}
         return there
 
     def _records(self, rows: Sequence[Row]) -> list[SourceRecord]:

@@ -1,0 +1,156 @@
+"""Writes to Salesforce, many in one call, each with its verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from cshub.core.errors import DataError, HubError, NotFound
+from cshub.core.ids import to_18
+from cshub.core.ports import Verdict, Write
+from cshub.core.records import Operation, RecordKey
+from cshub.systems.salesforce.client import SalesforceClient
+from cshub.systems.salesforce.fields import ObjectFields
+from cshub.systems.salesforce.options import AnyTargetOptions
+from cshub.systems.salesforce.payloads import OWNER, Payload, Payloads
+from cshub.systems.salesforce.target_reader import TargetReader
+from cshub.systems.salesforce.verdicts import Reaction, RowVerdict
+
+_NO_SUCH_RECORD = "INVALID_CROSS_REFERENCE_KEY"
+
+
+class TargetWriter:
+    """Creates, updates and deletes. ``warnings`` counts owners who turned out to be inactive."""
+
+    def __init__(
+        self,
+        client: SalesforceClient,
+        fields: ObjectFields,
+        options: AnyTargetOptions,
+        payloads: Payloads,
+        reader: TargetReader,
+        warnings: Counter[str],
+    ) -> None:
+        self._client = client
+        self._fields = fields
+        self._options = options
+        self._payloads = payloads
+        self._reader = reader
+        self._warnings = warnings
+        self._vouched: set[tuple[str, bool]] = set()
+
+    def write(self, writes: Sequence[Write]) -> list[Verdict]:
+        """A verdict for each write of one operation, in order.
+
+        Raises :class:`SpecError` before anything is sent when the user may not write one of the fields.
+        """
+        steps: Mapping[Operation, Callable[[Sequence[Write]], list[Verdict]]] = {
+            Operation.CREATE: self._create,
+            Operation.UPDATE: self._update,
+            Operation.DELETE: self._delete,
+        }
+        return steps[writes[0].operation](writes) if writes else []
+
+    def _create(self, writes: Sequence[Write]) -> list[Verdict]:
+        """Upserts where there is an external id: a lost answer is then asked for by sending again."""
+        rows, verdicts = _rows_of(writes, self._payloads.of_create)
+        self._vouch(rows.values(), creating=True)
+        answers = self._sent_new(rows)
+        owner = self._payloads.default_owner
+        if owner is not None:
+            orphans = {at: {**rows[at], OWNER: owner} for at, answer in answers.items() if _lacks_owner(answer)}
+            orphans = {at: row for at, row in orphans.items() if rows[at].get(OWNER) != owner}
+            self._warnings["owner_inactive"] += len(orphans)
+            answers.update(self._sent_new(orphans))
+        taken = [at for at, answer in answers.items() if _is_taken(answer) or (answer.ok and answer.id is None)]
+        holders = self._reader.by_external_id([writes[at].external_id for at in taken])
+        for at, answer in answers.items():
+            holder = holders.get(writes[at].external_id.lower()) if at in taken else None
+            key = answer.id if answer.ok else None if holder is None else holder.key
+            error = None if key else answer.failure()
+            verdicts[at] = Verdict(RecordKey(key, writes[at].account_id) if key else None, error)
+        return [verdicts[at] for at in range(len(writes))]
+
+    def _update(self, writes: Sequence[Write]) -> list[Verdict]:
+        """Sends what differs, and nothing for a record in which nothing does."""
+        rows, verdicts = _rows_of(writes, self._payloads.of_update)
+        self._vouch(rows.values(), creating=False)
+        sent = {at: {"Id": _key_of(writes[at]).key, **row} for at, row in rows.items() if row}
+        verdicts.update({at: Verdict(writes[at].key) for at, row in rows.items() if not row})
+        allow = self._options.duplicate_rule_allow_save
+        answers = self._client.update(self._options.object_name, list(sent.values()), allow_duplicates=allow)
+        for at, answer in zip(sent, answers, strict=True):
+            verdicts[at] = Verdict(writes[at].key) if answer.ok else Verdict(error=_failure_of_known(answer))
+        return [verdicts[at] for at in range(len(writes))]
+
+    def _delete(self, writes: Sequence[Write]) -> list[Verdict]:
+        """A record already gone is done; one that Salesforce calls unknown is asked for by id."""
+        answers = self._client.delete([_key_of(write).key for write in writes])
+        unknown = [_key_of(write).key for write, answer in zip(writes, answers, strict=True) if _is_unknown(answer)]
+        there = {key for key, record in self._reader.by_ids(unknown).items() if record is not None}
+        return [
+            Verdict(write.key)
+            if answer.ok or answer.is_gone or (_is_unknown(answer) and to_18(_key_of(write).key) not in there)
+            else Verdict(error=answer.failure())
+            for write, answer in zip(writes, answers, strict=True)
+        ]
+
+    def _sent_new(self, rows: Mapping[int, Payload]) -> dict[int, RowVerdict]:
+        if not rows:
+            return {}
+        name, key = self._options.object_name, self._options.external_id_field
+        allow = self._options.duplicate_rule_allow_save
+        sent = list(rows.values())
+        if key is None:
+            answers = self._client.create(name, sent, allow_duplicates=allow)
+        else:
+            answers = self._client.upsert(name, key, sent, allow_duplicates=allow)
+        return dict(zip(rows, answers, strict=True))
+
+    def _vouch(self, rows: Iterable[Payload], *, creating: bool) -> None:
+        """Raise before anything is sent when the user may not write a field of these rows; each field asked once."""
+        names = {name for row in rows for name, value in row.items() if value is not None or not creating}
+        if creating and self._options.external_id_field is not None:
+            names.add(self._options.external_id_field)
+        new = {name for name in names if (name, creating) not in self._vouched}
+        self._fields.check_writable(new, creating=creating)
+        self._vouched |= {(name, creating) for name in new}
+
+
+def _rows_of(
+    writes: Sequence[Write], made: Callable[[Write], Payload]
+) -> tuple[dict[int, Payload], dict[int, Verdict]]:
+    """Place → row to send, and verdicts for writes that cannot be sent."""
+    rows: dict[int, Payload] = {}
+    verdicts: dict[int, Verdict] = {}
+    for at, write in enumerate(writes):
+        try:
+            rows[at] = made(write)
+        except DataError as error:
+            verdicts[at] = Verdict(error=error)
+    return rows, verdicts
+
+
+def _key_of(write: Write) -> RecordKey:
+    assert write.key is not None
+    return write.key
+
+
+def _lacks_owner(answer: RowVerdict) -> bool:
+    return any(error.reaction is Reaction.OWNER for error in answer.errors)
+
+
+def _is_taken(answer: RowVerdict) -> bool:
+    return any(error.reaction is Reaction.TAKEN for error in answer.errors)
+
+
+def _is_unknown(answer: RowVerdict) -> bool:
+    """Whether Salesforce knows no record with the row's own id: then it names no field."""
+    return any(error.code == _NO_SUCH_RECORD and not error.fields for error in answer.errors)
+
+
+def _failure_of_known(answer: RowVerdict) -> HubError | None:
+    failure = answer.failure()
+    if not _is_unknown(answer) or failure is None:
+        return failure
+    return NotFound(str(failure), status=404, verdict="; ".join(map(str, answer.errors)))

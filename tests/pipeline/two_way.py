@@ -74,6 +74,7 @@ class Sync:
         account = next(iter(self._accounts().values()))
         given = {**self.kind.new, "WhatId": account, **fields}
         row = self.lab.act("salesforce", "create_record", object=self.kind.object, fields=given)
+        self.lab.wait(minutes=1)
         return str(row["Id"])
 
     def edit_salesforce(self, key: str, **fields: Any) -> None:

@@ -1,4 +1,4 @@
-"""Records of Salesforce as a target shows them: by id, external id, date, and those that a lost create may have made."""
+"""Records of Salesforce as a target shows them: by id, external id, date, and those a lost create may have made."""
 
 from __future__ import annotations
 

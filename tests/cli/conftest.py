@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cshub.cli.app import app
+from cshub.pipeline import readback
 from cshub_sandbox.testing import RunningSandbox, start_sandbox
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -42,8 +43,9 @@ class Cshub:
         self.folder = folder
         self._runner = CliRunner()
 
-    def __call__(self, *arguments: str) -> Answer:
-        result = self._runner.invoke(app, list(arguments), prog_name="cshub")
+    def __call__(self, *arguments: str, typed: str | None = None) -> Answer:
+        """``typed``: what a person answers to questions."""
+        result = self._runner.invoke(app, list(arguments), prog_name="cshub", input=typed)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Answer(result.exit_code, result.stdout, result.stderr)
@@ -98,3 +100,16 @@ def connected(cshub: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyP
         fields = {"conn_type": name, "host": endpoint.url, "password": endpoint.token}
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}_DEFAULT", json.dumps(fields))
     return cshub
+
+
+@pytest.fixture
+def unhurried(connected: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cshub]:
+    """The command line with a Totango that shows writes at once and counts no calls."""
+    fields = {"conn_type": "totango", "host": sandbox.totango.url, "password": sandbox.totango.token}
+    extra = {"calls_per_minute": 10_000}
+    monkeypatch.setenv("AIRFLOW_CONN_TOTANGO_DEFAULT", json.dumps({**fields, "extra": extra}))
+    monkeypatch.setattr(readback, "SEARCH_LAG_S", 0.0)
+    before = sandbox.control.switch("totango")
+    sandbox.control.switch("totango", rate_limit=1_000_000, search_lag_s=0.0)
+    yield connected
+    sandbox.control.switch("totango", **{name: before[name] for name in ("rate_limit", "search_lag_s")})

@@ -17,11 +17,14 @@ from cshub.cli.airflow_runs import POLL_S, failure_of, going_on, ready, signed_i
 from cshub.cli.asking import local_time
 from cshub.cli.intervals import IntervalRange, overlapping
 from cshub.cli.screen import ExitCode, Screen, counted, grid, printable
+from cshub.cli.wording import worded
 from cshub.core.errors import StateError
 from cshub.core.stats import RunStatistics
 from cshub.settings import Settings
 
-TOLD = ("read", "created", "updated", "unchanged", "skipped", "parked", "rejected", "failed")
+TOLD = (
+    "read", "created", "updated", "deleted", "unchanged", "skipped", "conflicts_kept", "parked", "rejected", "failed",
+)  # fmt: skip
 
 
 def backfill_in_airflow(
@@ -149,4 +152,4 @@ def _error(rest: AirflowRest, job: str, run: Mapping[str, Any]) -> str | None:
 def records_text(statistics: RunStatistics) -> str:
     """``47 read, 32 created, 9 skipped, 5 parked, 1 rejected``; what is 0 is left out, but for what was read."""
     numbers = {**statistics.as_dict(), "skipped": statistics.skipped_total}
-    return ", ".join(f"{numbers[name]:,} {name}" for name in TOLD if numbers[name] or name == "read")
+    return ", ".join(f"{numbers[name]:,} {worded(name)}" for name in TOLD if numbers[name] or name == "read")

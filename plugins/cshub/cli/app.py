@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from cshub.cli import checks, chorus, ledger_tables, plans, records, runs, salesforce, sandbox, totango
+from cshub.cli import (
+    applying,
+    checks,
+    chorus,
+    ledger_tables,
+    plans,
+    preview,
+    records,
+    runs,
+    salesforce,
+    sandbox,
+    totango,
+    undo,
+)
 from cshub.cli.group import HubGroup
 from cshub.cli.screen import enter
 
@@ -44,7 +57,7 @@ def root(
     enter(as_json=as_json, debug=debug)
 
 
-for module in (checks, plans, runs, records):
+for module in (checks, preview, plans, applying, runs, undo, records):
     module.register(app)
 app.add_typer(ledger_tables.app, name="ledger", rich_help_panel="Services and stores")
 app.add_typer(totango.app, name="totango", rich_help_panel="Services and stores")

@@ -26,7 +26,27 @@ Until = Annotated[
         help="End of the window, not part of it: --from 2026-11-01 --to 2026-11-08 is seven days. Default: now.",
     ),
 ]
-Full = Annotated[bool, typer.Option("--full", help="Full sync: ignore what earlier runs have read.")]
+Full = Annotated[
+    bool,
+    typer.Option(
+        "--full",
+        help="Full sync: ignore what earlier runs have read. Linked records that the source no longer lists are asked "
+        "for by id, so deletions are found however old they are.",
+    ),
+]
+Records = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--record",
+        metavar="KEY",
+        help="Only this record, by its id in the source; may be given several times. Salesforce ids in any form. One "
+        "that was deleted in the target is made again.",
+    ),
+]
+Csv = Annotated[
+    str | None, typer.Option("--csv", metavar="FILE", help="Also write every change; - is standard output.")
+]
+ShowAll = Annotated[bool, typer.Option("--all", help="Show every row, not the first 20 that matter.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without asking.")]
 ShowPersonal = Annotated[
     bool, typer.Option("--show-personal", help="Show personal attributes; otherwise a•••, first letter only.")
@@ -36,6 +56,15 @@ ShowPersonal = Annotated[
 def examples(*lines: str) -> str:
     """The epilog of a command's help: each example on its own line."""
     return "\n".join(["[bold]Examples[/bold]", *(f"  [cyan]{line}[/cyan]" for line in lines)])
+
+
+def refuse_beside_records(records: list[str] | None, *more: object) -> None:
+    """Named records are read by id and nothing else with them."""
+    if records and any(more):
+        raise typer.BadParameter(
+            "named records are read by their ids and nothing else with them: leave out --from, --to and --full",
+            param_hint="--record",
+        )
 
 
 def moment_of(text: str, zone: ZoneInfo, option: str) -> datetime:

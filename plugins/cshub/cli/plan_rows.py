@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cshub.cli.personal import Mask
 from cshub.cli.screen import counted, grid, printable, shown
-from cshub.cli.wording import duration, explained, worded
+from cshub.cli.wording import duration, explained_row, worded
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,8 +37,8 @@ def sorted_rows(rows: Iterable[PlanRow]) -> list[PlanRow]:
 
 
 def worth_showing(rows: Iterable[PlanRow]) -> list[PlanRow]:
-    """Rows that change something or wait."""
-    return [row for row in rows if row.action.value not in {"unchanged", "skip"}]
+    """Rows that change something or wait; of a plan that takes back a run also those that are left out."""
+    return [row for row in rows if row.action.value not in {"unchanged", "skip"} or row.rule.value == "undone"]
 
 
 def row_block(row: PlanRow, mask: Mask) -> list[RenderableType]:
@@ -51,8 +51,7 @@ def row_block(row: PlanRow, mask: Mask) -> list[RenderableType]:
         f" → {printable(row.target_key)}" if row.target_key else "",
         f"  account {printable(row.account_id)}" if row.account_id else "",
     )
-    why = worded(row.reason) if row.rule.value == "filtered" and row.reason else explained(row.rule.value)
-    block: list[RenderableType] = [line, Text(f"         {why}", style="dim")]
+    block: list[RenderableType] = [line, Text(f"         {_why(row)}", style="dim")]
     if row.changes:
         cells = [(item.field, *_sides(item, mask), _kept(item)) for item in row.changes]
         with_note = any(cell[3] for cell in cells)
@@ -84,7 +83,7 @@ def row_document(row: PlanRow, mask: Mask) -> dict[str, Any]:
         "target_key": row.target_key,
         "account_id": row.account_id,
         "rule": row.rule.value,
-        "why": explained(row.rule.value),
+        "why": _why(row),
         "reason": row.reason,
         "changes": [change_document(item, mask) for item in row.changes],
         "warnings": list(row.warnings),
@@ -123,6 +122,10 @@ def forecast_line(forecast: Forecast) -> str:
         f"{cost} at least {duration(forecast.seconds)}.\n"
         f"That is more than is left of the call budget: {duration(forecast.waits_s)} of it are waiting."
     )
+
+
+def _why(row: PlanRow) -> str:
+    return explained_row(row.action.value, row.rule.value, row.reason)
 
 
 def _sides(item: Change, mask: Mask) -> tuple[str, str]:

@@ -37,7 +37,7 @@ from cshub.staging import FrameRef
 class MadePlan:
     """A plan, kept under ``plan_id`` unless it is that of a run.
 
-    ``excesses``: operation, planned, limit of what passes the guard.
+    ``excesses``: operation, planned, limit of what passes the guard. ``undoes``: the run that it takes back.
     """
 
     plan_id: str | None
@@ -53,6 +53,7 @@ class MadePlan:
     created_at: datetime
     applied_at: datetime | None = None
     applied_run_id: str | None = None
+    undoes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def make_plan(run: Run, asked: Asked) -> MadePlan:
     mapped = map_records(run, read.ref)
     run.show({"step": "diff", "mapped": mapped.statistics.mapped})
     planned = diff(run, mapped.ref)
-    numbers = mapped.statistics + RunStatistics(warnings=planned.warnings, api_calls=run.api_calls())
+    planning = RunStatistics(warnings=run.warnings(), api_calls=run.api_calls())
+    numbers = mapped.statistics + RunStatistics(warnings=planned.warnings) + planning
     plan_id = keep_plan(run, planned, rejects=mapped.rejects, statistics=numbers, window=read.window)
     rows = list(staged_plan(run, planned.ref))
     run.ledger.close_run(run.run_id, RunOutcome.PLANNED, numbers, now=run.clock.now())
@@ -139,7 +141,13 @@ def reopened(run: Run, plan: KeptPlan) -> MadePlan:
         statistics=RunStatistics.from_dict(plan.reference["statistics"]),
         created_at=plan.created_at,
     )
-    return replace(made, plan_id=plan.plan_id, applied_at=plan.applied_at, applied_run_id=plan.applied_run_id)
+    return replace(
+        made,
+        plan_id=plan.plan_id,
+        applied_at=plan.applied_at,
+        applied_run_id=plan.applied_run_id,
+        undoes=plan.undoes_run_id,
+    )
 
 
 def plan_of_run(run: Run, run_id: str) -> MadePlan:

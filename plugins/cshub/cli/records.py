@@ -253,12 +253,14 @@ def _outcome(outcome: str) -> Any:
 
 
 def _numbers(row: RunRow) -> str:
+    from cshub.cli.wording import worded
+
     if row.statistics is None:
         return "–"
     numbers = row.statistics.as_dict()
-    told = ("read", "created", "updated", "deleted", "unchanged", "parked", "rejected", "failed")
+    told = ("read", "created", "updated", "deleted", "unchanged", "conflicts_kept", "parked", "rejected", "failed")
     skipped = row.statistics.skipped_total
-    words = [f"{numbers[name]:,} {name}" for name in told if numbers[name]]
+    words = [f"{numbers[name]:,} {worded(name)}" for name in told if numbers[name]]
     return ", ".join([*words, *([f"{skipped:,} skipped"] if skipped else [])]) or "nothing read"
 
 

@@ -69,6 +69,10 @@ def finish_run(
         screen.show(statistics_grid(statistics))
         if statistics.failed or statistics.rejected:
             screen.show(f"Rejected and failed records, with reasons: cshub rejects {job}")
+        if statistics.deleted or statistics.conflicts_kept:
+            plan_id = (extra or {}).get("plan_id")
+            rows = f"--show {plan_id}" if plan_id else f"{job} --run {run_id.removeprefix(f'{job}:')}"
+            screen.show(f"Deletions and conflicts, field by field: cshub plan {rows} --all")
     if error:
         screen.err.print(Text(printable(error), style="red"), soft_wrap=True)
     screen.document(

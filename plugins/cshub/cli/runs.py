@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cshub.cli.options import Full, JobId, Json, Since, Until, examples
+from cshub.cli.options import Full, JobId, Json, Records, Since, Until, examples, refuse_beside_records
 from cshub.cli.screen import Screen, begin
 
 PANEL = "Runs"
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "cshub run chorus_touchpoints_inbound",
             "cshub run chorus_touchpoints_inbound --from 2026-11-01 --to 2026-11-08",
+            "cshub run salesforce_tasks_inbound --record 00T5g00000XyZ12EAF --record 00T5g00000XyZ13",
             "cshub run chorus_touchpoints_inbound --airflow http://127.0.0.1:8080 --json",
         ),
     )(run)
@@ -45,6 +46,7 @@ def run(
     since: Since = None,
     until: Until = None,
     full: Full = False,
+    record: Records = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Stop after the plan, which is kept. Sends nothing.")
     ] = False,
@@ -54,24 +56,28 @@ def run(
 ) -> None:
     """Run a job through its DAG and follow it: in the Airflow at --airflow, else in a small one of this command.
 
-    Without a window it reads on from the last run. The exit status is 0 only for a green run.
+    Without a window it reads on from the last run. With --record only the named records are read, and the next run
+    reads on as if this one had not been. The exit status is 0 only for a green run.
     """
     from cshub.cli.asking import asked_of
 
     screen = begin(as_json)
+    refuse_beside_records(record, since, until, full)
     asked, _ = asked_of(since, until)
     params: dict[str, Any] = {}
     if asked.window_start is not None and asked.window_end is not None:
         params |= {"window_start": asked.window_start.isoformat(), "window_end": asked.window_end.isoformat()}
     if full:
         params["full_sync"] = True
+    if record:
+        params["records"] = _named(job, record, elsewhere=airflow is not None)
     if dry_run:
         params["dry_run"] = True
     _run(screen, airflow, job, params, unpause=unpause)
 
 
 def retry(job: JobId, airflow: AirflowUrl = None, unpause: Unpause = False, as_json: Json = False) -> None:
-    """Try again only what waits: parked, empty, rejected and failed records. No window is read."""
+    """Try again only what waits: parked, empty, rejected, failed and missing records. No window is read."""
     _run(begin(as_json), airflow, job, {"only_waiting": True}, unpause=unpause)
 
 
@@ -101,6 +107,16 @@ def backfill(
     assert asked.window_start is not None and asked.window_end is not None
     bounds = (asked.window_start, asked.window_end)
     backfill_in_airflow(screen, airflow, job, bounds, dry_run=dry_run, unpause=unpause, again=again)
+
+
+def _named(job: str, records: list[str], *, elsewhere: bool) -> list[str]:
+    """Ids as the job's source writes them; an Airflow ``elsewhere`` knows the job itself."""
+    if elsewhere:
+        return records
+    from cshub.library import JobLibrary
+    from cshub.operators.named import named_records
+
+    return list(named_records(records, system=JobLibrary.from_settings().bound(job).source.system))
 
 
 def _run(screen: Screen, airflow: str | None, job: str, params: dict[str, Any], *, unpause: bool) -> None:

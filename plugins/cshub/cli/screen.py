@@ -69,15 +69,26 @@ class Screen:
             sys.stdout.write(as_json_text(value) + "\n")
             sys.stdout.flush()
 
-    def confirm(self, question: str, *, yes: bool) -> None:
-        """Ask before something is written. Ends the command when the answer is no."""
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person sits at the terminal and can answer."""
+        return not self.as_json and sys.stdin.isatty()
+
+    def confirm(self, question: str, *, yes: bool, word: str | None = None) -> None:
+        """Ask before something is written, see :meth:`agrees`. Ends the command when the answer is no."""
         if yes:
             return
-        if self.as_json or not sys.stdin.isatty():
+        if not self.can_ask:
             raise typer.BadParameter("nobody can be asked here: add --yes to go ahead without a question")
-        if not typer.confirm(question, err=True):
+        if not self.agrees(question, word=word):
             self.note("Nothing was sent.")
             self.end(ExitCode.RED)
+
+    def agrees(self, question: str, *, word: str | None = None) -> bool:
+        """The answer to a question; where a ``word`` must be typed to agree, anything else is a no."""
+        if word is None:
+            return typer.confirm(question, err=True)
+        return str(typer.prompt(question, err=True, default="", show_default=False)).strip() == word
 
     def end(self, code: ExitCode) -> NoReturn:
         raise typer.Exit(int(code))

@@ -31,8 +31,18 @@ RULES: Mapping[str, str] = {
     "source_not_readable": "the source did not give it when asked by id: deleted, private or hidden",
     "target_not_readable": "the target did not show its record, nor proved it gone: it is looked at again next time",
     "undone": "a change of an earlier run was taken back",
-    "made_by_other_job": "another job of this hub made it in the source, so it is not carried on (include_made_records)",
+    "made_by_other_job": "another job of this hub made it: it is not carried on (include_made_records)",
     "moved_since_plan": "it changed after the plan was made, so the plan's row was left out",
+}
+UNDONE: Mapping[str, str] = {
+    "delete": "the run created it: it is deleted again",
+    "update": "the run changed it: the values before come back",
+    "create": "the run deleted it: it is made again, with an id of its own",
+    "unchanged": "the run created it, and it is gone already: only the ledger learns it",
+}
+LEFT_OUT: Mapping[str, str] = {
+    "changed_since_the_run": "it has changed since the run: it stays as it is",
+    "no_longer_linked": "it is no longer linked as the run left it, or cannot be read: it stays as it is",
 }
 STATES: Mapping[str, str] = {
     "in_step": "both sides are in step",
@@ -49,6 +59,15 @@ STATES: Mapping[str, str] = {
 def explained(rule: str) -> str:
     """The rule in words; a rule without words by its name."""
     return RULES.get(rule, rule.replace("_", " "))
+
+
+def explained_row(action: str, rule: str, reason: str) -> str:
+    """Why a row of a plan is planned so."""
+    if rule == "filtered" and reason:
+        return worded(reason)
+    if rule == "undone":
+        return LEFT_OUT.get(reason) or UNDONE.get(action) or explained(rule)
+    return explained(rule)
 
 
 def worded(name: str) -> str:

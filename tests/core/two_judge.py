@@ -41,7 +41,10 @@ class Look:
 
 @dataclass
 class Judge:
-    """``pending``: fields that a person changed since both sides last agreed → number of that act."""
+    """``pending``: fields that a person changed since both sides last agreed → number of that act.
+
+    ``agreed``: what they held then; ``unanswered``: what they held before a write whose answer was lost.
+    """
 
     policy: str | None
     both: Mapping[str, Direction]
@@ -52,6 +55,7 @@ class Judge:
     writes: Counter[tuple[int, str]] = field(default_factory=Counter)
     extra: Counter[tuple[int, str]] = field(default_factory=Counter)
     known: set[tuple[int, str, str | None]] = field(default_factory=set)
+    unanswered: dict[Place, Any] = field(default_factory=dict)
     unseen: dict[str, frozenset[str]] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
 
@@ -71,7 +75,7 @@ class Judge:
         """What a field held when both sides last agreed, and what the other side then stood for."""
         thing, system, name = place
         back = self.both[OTHER[system]]
-        found = [self.agreed[place]] if place in self.agreed else []
+        found = [known[place] for known in (self.agreed, self.unanswered) if place in known]
         for path, attribute in back.channels:
             if attribute == name and (thing, OTHER[system], path) in self.agreed:
                 meant = back.mapped({path: self.agreed[thing, OTHER[system], path]})
@@ -116,7 +120,14 @@ class Judge:
                 self._settle((look.thing, direction.target, name), look.target_values[name], look.target_seen)
 
     def wrote(
-        self, direction: Direction, row: PlanRow, look: Look, before: Held | None, sent: Mapping[str, Any]
+        self,
+        direction: Direction,
+        row: PlanRow,
+        look: Look,
+        before: Held | None,
+        sent: Mapping[str, Any],
+        *,
+        is_lost: bool,
     ) -> None:
         """A job wrote: nothing that a person did and the job could have seen may be lost without a word."""
         target, thing = direction.target, look.thing
@@ -142,7 +153,11 @@ class Judge:
             if not _alike(target, name, value, held):
                 if place in self.pending and self.pending[place] <= look.target_seen:
                     self._overwrote(direction, row, look, name)
+                elif place in self.pending and before is not None:
+                    before.is_unclear = True
                 self.told["overwritten"] += 1
+            if is_lost:
+                self.unanswered[place] = _normal(target, name, held)
             self.pending.pop(place, None)
             self.agreed[place] = _normal(target, name, value)
         for path, name in direction.channels:
@@ -239,6 +254,7 @@ class Judge:
             _, system, name = place
             if system == target and self.pending[place] <= look.target_seen:
                 raise Violation(f"deleted with an edit of {name}: {row}")
+        self.known = {record for record in self.known if record[0] != look.thing}
         for place in [*self.agreed, *self.pending]:
             if place[0] == look.thing:
                 self.agreed.pop(place, None)

@@ -181,9 +181,10 @@ class Simulation:
             if held is None or (act.does == "edit" and all(held.values[n] == v for n, v in act.values.items())):
                 return
             self._pause(service, held)
+            changed = {name: value for name, value in act.values.items() if held.values[name] != value}
             service.change(held.key, act.values, self.at, deleted=act.does == "delete")
-            self.judge.person(act.system, act.thing, act.values, deletes=act.does == "delete")
-        held.touched_at = held.modified_at
+            self.judge.person(act.system, act.thing, changed, deletes=act.does == "delete")
+        held.touched_at, held.is_unclear = held.modified_at, act.does == "touch"
         self._note(f"{act.system}: {act.does} {held.key} {dict(act.values)} at {held.modified_at}")
 
     def run(self, step: RunStep) -> list[PlanRow]:
@@ -240,7 +241,7 @@ class Simulation:
             values,
             self.judge.acts,
             target_touched,
-            times_are_known=not any(held.is_unread for held in sides),
+            times_are_known=not any(held.is_unread or held.is_unclear for held in sides),
         )
         if record.body is not None:
             self.judge.looked(direction, look)
@@ -281,7 +282,7 @@ class Simulation:
         if is_lost and step.lost == 2:
             self.intents.append((source, intent, look.thing))
             return False
-        key = self._write(direction, row, look)
+        key = self._write(direction, row, look, is_lost=is_lost)
         if key is None:
             return False
         self.judge.decided(direction, row, look)
@@ -292,11 +293,11 @@ class Simulation:
         self.ledger.save(source, written(row, link, RecordKey(key, ACCOUNT), pair, kinds=direction.kinds, now=now))
         return True
 
-    def _write(self, direction: Direction, row: PlanRow, look: Look) -> str | None:
+    def _write(self, direction: Direction, row: PlanRow, look: Look, *, is_lost: bool) -> str | None:
         service = self.services[direction.target]
         if row.action is Action.CREATE:
             made = service.create(look.thing, row.values, self.at, row.external_id)
-            self.judge.wrote(direction, row, look, None, made.values)
+            self.judge.wrote(direction, row, look, None, made.values, is_lost=is_lost)
             self.judge.made(direction, made.key)
             made.written_at, made.is_unread = made.modified_at, True
             return made.key
@@ -305,13 +306,13 @@ class Simulation:
         if held.deleted:
             return row.target_key if row.action is Action.DELETE else None
         if row.action is Action.DELETE:
-            self.judge.wrote(direction, row, look, held, {})
+            self.judge.wrote(direction, row, look, held, {}, is_lost=is_lost)
             service.change(held.key, {}, self.at, deleted=True)
             return held.key
         changed = {change.field for change in row.changes if change.winner == "source"}
         names = [name for name in row.values if name in direction.rules.updateable]
         sent = {name: row.values[name] for name in names if service.whole_records or name in changed}
-        self.judge.wrote(direction, row, look, held, sent)
+        self.judge.wrote(direction, row, look, held, sent, is_lost=is_lost)
         service.change(held.key, sent, self.at)
         held.written_at, held.is_unread = held.modified_at, True
         self._note(f"written: {held.key} {sent} at {held.modified_at}")
@@ -375,7 +376,9 @@ class Simulation:
         service = self.services[act.system]
         if service.of(act.thing) is not None:
             return None
-        return next((held for held in reversed(service.records.values()) if held.thing == act.thing), None)
+        linked = {link.source.key for link in self.ledger.seen_from(act.system)}
+        found = (held for held in reversed(service.records.values()) if held.thing == act.thing)
+        return next((held for held in found if held.external_id is None or held.key in linked), None)
 
     def _touched(self, system: str, key: str) -> datetime | None:
         return self.services[system].records[key].touched_at

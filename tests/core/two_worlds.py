@@ -100,6 +100,7 @@ class Held:
     touched_at: datetime | None = None  # by a person
     written_at: datetime | None = None  # by a job
     is_unread: bool = False  # since then
+    is_unclear: bool = False  # modified_at is not the time of the last edit that still stands
 
 
 @dataclass(slots=True)

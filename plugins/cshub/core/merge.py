@@ -227,8 +227,8 @@ class Comparison:
         if name in side.mapped:
             return self.source_now[name] != side.mapped[name]
         path = self.rules.paths.get(name, "")
-        sent = self.link.target.mapped.get(path)  # by the other direction
-        known = (side.marks or {}).get(path) or sent
+        sent_by_other_direction = self.link.target.mapped.get(path)
+        known = (side.marks or {}).get(path, sent_by_other_direction)
         if known is not None and path in self.desired.marks:
             return self.desired.marks[path] != known
         return bool(side.mapped) or not self._made_by_other_direction or self._source_edited
@@ -351,6 +351,8 @@ def _agreed(
     source = replace(sides.source_after(state=link.state, kept_paths=kept_paths), mapped=mapped)
     known = old.marks or {}
     now = {**comparison.noted_now, **comparison.target_now, **{name: known.get(name, "") for name in kept}}
+    if rules.two_way:  # whatever the target holds when the other direction looks has won, be it the old value again
+        now.update({name: "" for name, verdict in verdicts.items() if verdict is Rule.CONFLICT_KEPT})
     marks = {name: mark for name, mark in {**known, **now}.items() if verdicts.get(name) not in _WRITES}
     target = replace(
         old,

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from cshub.core.records import Link, RunKind
+from cshub.core.records import Link, LinkState, RunKind
 from cshub.library import JobLibrary
 from cshub.pipeline.run import Asked
 from tests.pipeline.lab import Done, Lab
@@ -67,7 +67,8 @@ class Sync:
 
     def links(self) -> list[Link]:
         """Linked pairs, Salesforce as the source; for choosing whom to edit."""
-        return list(self.lab.ledger.linked(self.lab.new_run().pair))
+        ended = {LinkState.DELETED, LinkState.GONE}
+        return [link for link in self.lab.ledger.linked(self.lab.new_run().pair) if link.state not in ended]
 
     def event(self, **fields: Any) -> str:
         """A user of Salesforce makes a record of an account that both have; its id."""

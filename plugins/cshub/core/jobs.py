@@ -191,6 +191,9 @@ class WindowSettings(Model):
     overlap_hours: Annotated[
         float, Field(ge=0, le=24 * 31, description="read again before the window, for records that appear late")
     ] = 24
+    ahead_days: Annotated[
+        float, Field(ge=0, le=3660, description="read beyond the window's end, for records dated in the future")
+    ] = 0
     pending_days: Annotated[
         float, Field(ge=0, le=3660, description="how long empty, parked, rejected and failed records are read again")
     ] = 90

@@ -48,10 +48,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class WindowRules:
-    """How a job widens its windows: days on the first run, and the overlap on every later scheduled or manual run."""
+    """How a job widens its windows: days on the first run, the overlap on every later scheduled or manual run.
+
+    ``ahead``: how far all these read beyond their end, where records may be dated in the future.
+    """
 
     first_run: timedelta
     overlap: timedelta
+    ahead: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,11 @@ def choose_window(facts: WindowFacts, rules: WindowRules) -> Window:
         return facts.interval
     end = facts.interval.end if facts.interval else facts.now
     if facts.full_from is not None:
-        return Window(facts.full_from, max(end, facts.now))
+        return Window(facts.full_from, max(end, facts.now) + rules.ahead)
     if facts.watermark is None:
-        return Window(end - rules.first_run, end)
+        return Window(end - rules.first_run, end + rules.ahead)
     starts = [facts.watermark] + ([facts.interval.start] if facts.interval else [])
-    return Window(min(*starts, end - timedelta(seconds=1)) - rules.overlap, end)
+    return Window(min(*starts, end - timedelta(seconds=1)) - rules.overlap, end + rules.ahead)
 
 
 def next_watermark(window: Window, watermark: datetime | None, *, first_run: bool) -> datetime | None:

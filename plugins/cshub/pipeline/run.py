@@ -152,7 +152,11 @@ class Run:
     @property
     def window_rules(self) -> WindowRules:
         window = self.bound.window
-        return WindowRules(timedelta(days=window.first_run_days), timedelta(hours=window.overlap_hours))
+        return WindowRules(
+            first_run=timedelta(days=window.first_run_days),
+            overlap=timedelta(hours=window.overlap_hours),
+            ahead=timedelta(days=window.ahead_days),
+        )
 
     def plan_rules(self) -> PlanRules:
         compared = {name: spec for name, spec in self.mapping.attributes.items() if spec.role not in UNSENT}

@@ -144,6 +144,16 @@ def test_the_body_is_the_record_with_its_parents_and_moments_in_utc(sandbox: San
     assert by_key(source, key)[key].body == body
 
 
+def test_parents_of_parents_are_read_alike_by_query_and_by_id(sandbox: Sandbox) -> None:
+    source = events(sandbox, "Account.Owner.Email", "Who.Name", "Owner.Name")
+    key = event(sandbox, WhatId=accounts(sandbox)[0])
+    body = read(source)[key].body
+    assert body is not None
+    assert "@" in body["Account"]["Owner"]["Email"]
+    assert body["Who"] is None
+    assert by_key(source, key)[key].body == body
+
+
 def test_many_records_of_one_second_are_read_over_a_lost_cursor(sandbox: Sandbox) -> None:
     switch(sandbox, page_size=200)
     act(sandbox, "seed_history", events=900, tasks=0, days=5)

@@ -193,8 +193,10 @@ def test_a_record_without_a_known_owner_gets_the_default_one(sandbox: Sandbox) -
     target = events(sandbox, default_owner=other["Email"])
     assert record(sandbox, made(target, creation(sandbox)).key)["OwnerId"] == other["Id"]
     assert record(sandbox, made(target, creation(sandbox, OwnerId=third["Id"])).key)["OwnerId"] == third["Id"]
-    with pytest.raises(SpecError, match=r"no active user.*nobody@nowhere|nobody@nowhere.*no active user"):
-        events(sandbox, default_owner="nobody@nowhere.example").write([creation(sandbox)])
+    before = stored(sandbox, "Event")
+    with pytest.raises(SpecError, match=r"nobody@nowhere\.example, and no active user"):
+        events(sandbox, default_owner="nobody@nowhere.example").write([creation(sandbox, OwnerId=third["Id"])])
+    assert stored(sandbox, "Event") == before
 
 
 def test_a_record_whose_owner_is_inactive_goes_to_the_default_owner_and_is_counted(sandbox: Sandbox) -> None:
@@ -208,6 +210,30 @@ def test_a_record_whose_owner_is_inactive_goes_to_the_default_owner_and_is_count
     verdicts = target.write(writes)
     assert [record(sandbox, item.key.key)["OwnerId"] for item in verdicts if item.key] == [users[1]["Id"]] * 2
     assert target.warnings["owner_inactive"] == 1
+
+
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 403}, {"kind": "status", "status": 503}])
+def test_what_was_made_counts_though_the_call_for_the_default_owner_fails(
+    sandbox: Sandbox, fault: Mapping[str, Any]
+) -> None:
+    users = [row for row in stored(sandbox, "User") if row["IsActive"] and row["Id"] != service_of(sandbox).user_id]
+    act(sandbox, "deactivate_user", user=users[0]["Email"])
+    before = len(stored(sandbox, "Event"))
+    sandbox.faults.add(FaultRule.parse({**fault, "only_writes": True, "nth": 2}))
+    target = events(sandbox, default_owner=users[1]["Id"])
+    verdicts = target.write([creation(sandbox), creation(sandbox, OwnerId=users[0]["Id"])])
+    assert verdicts[0].key is not None
+    assert isinstance(verdicts[1].error, (RequestRefused, AmbiguousWrite))
+    assert len(stored(sandbox, "Event")) == before + 1
+
+
+def test_what_was_made_counts_though_the_holder_of_an_external_id_cannot_be_looked_up(sandbox: Sandbox) -> None:
+    switch(sandbox, unique_scope="activity")
+    act(sandbox, "create_record", object="Task", fields={"Subject": "Call", EXTERNAL: "note-1"})
+    sandbox.faults.add(FaultRule.parse({"kind": "status", "status": 500, "path": "*/query/"}))
+    target = events(sandbox, external_id_field=EXTERNAL)
+    verdicts = target.write([creation(sandbox), creation(sandbox, "note-2")])
+    assert [type(verdict.error) for verdict in verdicts] == [RequestRefused, type(None)]
 
 
 def test_the_first_of_several_contacts_is_written_and_nobody_clears_it(sandbox: Sandbox) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from cshub.core.errors import DataError, HubError, NotFound
+from cshub.core.errors import AmbiguousWrite, DataError, HubError, NotFound, RequestRefused, SpecError
 from cshub.core.ids import to_18
 from cshub.core.ports import Verdict, Write
-from cshub.core.records import Operation, RecordKey
+from cshub.core.records import Operation, RecordKey, TargetRecord
 from cshub.systems.salesforce.client import SalesforceClient
 from cshub.systems.salesforce.fields import ObjectFields
 from cshub.systems.salesforce.options import AnyTargetOptions
@@ -55,20 +55,16 @@ class TargetWriter:
         """Upserts where there is an external id: a lost answer is then asked for by sending again."""
         rows, verdicts = _rows_of(writes, self._payloads.of_create)
         self._vouch(rows.values(), creating=True)
-        answers = self._sent_new(rows)
         owner = self._payloads.default_owner
+        answers = self._sent_new(rows)
         if owner is not None:
-            orphans = {at: {**rows[at], OWNER: owner} for at, answer in answers.items() if _lacks_owner(answer)}
-            orphans = {at: row for at, row in orphans.items() if rows[at].get(OWNER) != owner}
-            self._warnings["owner_inactive"] += len(orphans)
-            answers.update(self._sent_new(orphans))
+            answers.update(self._resent_with(owner, rows, answers))
         taken = [at for at, answer in answers.items() if _is_taken(answer) or (answer.ok and answer.id is None)]
-        holders = self._reader.by_external_id([writes[at].external_id for at in taken])
+        holders = self._holders([writes[at].external_id for at in taken])
         for at, answer in answers.items():
             holder = holders.get(writes[at].external_id.lower()) if at in taken else None
-            key = answer.id if answer.ok else None if holder is None else holder.key
-            error = None if key else answer.failure()
-            verdicts[at] = Verdict(RecordKey(key, writes[at].account_id) if key else None, error)
+            key = (answer.id if answer.ok else None) or (holder.key if holder else None)
+            verdicts[at] = Verdict(RecordKey(key, writes[at].account_id)) if key else Verdict(error=_failure(answer))
         return [verdicts[at] for at in range(len(writes))]
 
     def _update(self, writes: Sequence[Write]) -> list[Verdict]:
@@ -91,9 +87,30 @@ class TargetWriter:
         return [
             Verdict(write.key)
             if answer.ok or answer.is_gone or (_is_unknown(answer) and to_18(_key_of(write).key) not in there)
-            else Verdict(error=answer.failure())
+            else Verdict(error=_failure(answer))
             for write, answer in zip(writes, answers, strict=True)
         ]
+
+    def _resent_with(
+        self, owner: str, rows: Mapping[int, Payload], answers: Mapping[int, RowVerdict]
+    ) -> Mapping[int, RowVerdict]:
+        """Answers for the rows whose owner is inactive, sent once more; they stay refused when that call fails."""
+        lacking = [at for at, answer in answers.items() if _lacks_owner(answer) and rows[at].get(OWNER) != owner]
+        if not lacking:
+            return {}
+        try:
+            found = self._sent_new({at: {**rows[at], OWNER: owner} for at in lacking})
+        except HubError:
+            return {}
+        self._warnings["owner_inactive"] += len(lacking)
+        return found
+
+    def _holders(self, external_ids: Sequence[str]) -> Mapping[str, TargetRecord]:
+        """Who holds these external ids; nobody when that cannot be told: the rows then stay refused."""
+        try:
+            return self._reader.by_external_id(external_ids)
+        except HubError:
+            return {}
 
     def _sent_new(self, rows: Mapping[int, Payload]) -> dict[int, RowVerdict]:
         if not rows:
@@ -149,8 +166,18 @@ def _is_unknown(answer: RowVerdict) -> bool:
     return any(error.code == _NO_SUCH_RECORD and not error.fields for error in answer.errors)
 
 
-def _failure_of_known(answer: RowVerdict) -> HubError | None:
+def _failure(answer: RowVerdict) -> HubError:
+    """Why a row was not written. What concerns the whole job is a refusal of the row where others were written."""
     failure = answer.failure()
-    if not _is_unknown(answer) or failure is None:
+    if failure is None:
+        return AmbiguousWrite("Salesforce wrote the record and told no id: look for it before it is sent again.")
+    if isinstance(failure, SpecError):
+        return RequestRefused(str(failure), status=400, verdict=str(failure))
+    return failure
+
+
+def _failure_of_known(answer: RowVerdict) -> HubError:
+    failure = _failure(answer)
+    if not _is_unknown(answer):
         return failure
     return NotFound(str(failure), status=404, verdict="; ".join(map(str, answer.errors)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from cshub.cli.app import app
 from cshub.pipeline import readback
+from cshub.settings import PROJECT
 from cshub_sandbox.testing import RunningSandbox, start_sandbox
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -91,6 +93,16 @@ def cshub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cshub]:
     yield Cshub(tmp_path)
     for name in set(os.environ) - set(before):
         del os.environ[name]
+
+
+@pytest.fixture
+def alone(cshub: Cshub, monkeypatch: pytest.MonkeyPatch) -> Cshub:
+    """The command line with a jobs folder that holds the demo's Chorus job only."""
+    jobs = cshub.folder / "jobs"
+    jobs.mkdir()
+    shutil.copy(PROJECT / "include" / "jobs" / f"{JOB}.yaml", jobs)
+    monkeypatch.setenv("CSHUB_JOBS_DIR", str(jobs))
+    return cshub
 
 
 @pytest.fixture

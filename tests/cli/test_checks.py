@@ -34,8 +34,13 @@ def draft(folder: Path, name: str, text: str) -> str:
 
 def test_the_jobs_that_come_with_it_are_valid(cshub: Cshub) -> None:
     answer = cshub.ok("validate")
-    assert f"✓ {JOB}" in answer.out
-    assert "1 job checked, no faults." in answer.out
+    jobs = sorted(path.stem for path in (PROJECT / "include" / "jobs").glob("*.yaml"))
+    assert all(f"✓ {job}" in answer.out for job in jobs)
+    assert f"{len(jobs)} jobs checked, no faults." in answer.out
+
+
+def test_one_job_alone_is_told_as_one(alone: Cshub) -> None:
+    assert alone.ok("validate").out.splitlines() == [f"✓ {JOB}", "1 job checked, no faults."]
 
 
 def test_every_fault_of_a_file_anywhere_is_named_with_line_field_reason_and_remedy(cshub: Cshub) -> None:

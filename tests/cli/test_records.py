@@ -13,10 +13,10 @@ from tests.cli.conftest import JOB, WEEK, Cshub
 
 from cshub.cli.asking import opened_ledger
 from cshub.cli.job_status import next_run
-from cshub.cli.personal import Mask
 from cshub.cli.screen import Screen
-from cshub.cli.story import Story, show_story
-from cshub.core.records import Change, Outcome, RunOutcome
+from cshub.cli.story import Direction, Story
+from cshub.cli.story_report import show_story
+from cshub.core.records import Change, Outcome, Pair, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.ledger import DecisionRow
 from cshub.library import JobLibrary
@@ -33,9 +33,10 @@ def applied(connected: Cshub) -> Mapping[str, Any]:
     return dict(made)
 
 
-def test_a_job_that_never_ran_has_a_status(cshub: Cshub) -> None:
-    (job,) = cshub.json("status")["jobs"]
-    assert (job["job"], job["last_run"], job["waiting"], job["open_intents"]) == (JOB, None, {}, 0)
+def test_jobs_that_never_ran_have_a_status(cshub: Cshub) -> None:
+    jobs = cshub.json("status")["jobs"]
+    assert JOB in [job["job"] for job in jobs]
+    assert {(job["last_run"], str(job["waiting"]), job["open_intents"]) for job in jobs} == {(None, "{}", 0)}
     assert "never" in cshub.ok("status").out
 
 
@@ -145,9 +146,9 @@ def test_why_shows_a_kept_conflict_as_both_sides_have_it(cshub: Cshub, capsys: p
     change = Change("subject", "Edited by hand", "Renamed in Chorus", "target")
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
     row = DecisionRow(
-        1, 1, f"{JOB}:r1", now, "M-1", "900", Outcome.CONFLICT_KEPT, "conflict_target_kept", "", [change], ""
+        1, Pair(1), JOB, f"{JOB}:r1", now, "M-1", "900", Outcome.CONFLICT_KEPT, "conflict_target_kept", "", [change], ""
     )
-    show_story(Screen(), Story(JOB, "M-1", None, [row], [], [], Mask()))
+    show_story(Screen(), Story(Direction(JOB, Pair(1), "Chorus", "Totango"), "M-1", None, [row]))
     cells = [list(re.split(r"\s{2,}", line.strip())) for line in capsys.readouterr().out.splitlines()]
     assert ["field", "in the source", "in the target (kept)"] in cells
     assert ["subject", "Renamed in Chorus", "Edited by hand"] in cells

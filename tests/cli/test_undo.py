@@ -32,7 +32,7 @@ def edit(sandbox: RunningSandbox) -> int:
     """A person edits one touchpoint in Totango; its note id."""
     note_id = next(iter(held(sandbox)))
     sandbox.control.act("totango", "edit_touchpoint", note_id=note_id, subject="Edited by hand")
-    return note_id
+    return int(note_id)
 
 
 def test_taking_back_a_run_is_shown_as_a_plan_and_kept_and_nothing_is_sent(

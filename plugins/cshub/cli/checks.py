@@ -45,13 +45,23 @@ def validate(
 ) -> None:
     """Check job files and name every fault at once: place, field, reason and remedy.
 
+    Jobs are checked against each other too: the two directions of a sync share one pair, and no others may.
     Files only, unless --online is given. The exit status is 0 only when no fault was found.
     """
+    from cshub.cli.pairs import pair_finding
     from cshub.cli.selection import selected
 
     screen = begin(as_json)
     choice = selected(jobs or [])
     found = {item.job_id: item.faults() for item in choice}
+    partners: dict[str, str | None] = {}
+    for item in choice:
+        if not found[item.job_id]:
+            finding = pair_finding(item.job_id, item.library)
+            partners[item.job_id] = finding.partner
+            found[item.job_id] += finding.faults
+            if finding.is_alone:
+                screen.note(f"{item.job_id}: no other job has the pair {item.bound.pair_name}: it syncs one way.")
     if online:
         from cshub.cli.online import online_faults
 
@@ -59,12 +69,17 @@ def validate(
             if not found[item.job_id]:
                 screen.note(f"{item.job_id}: asking the services")
                 found[item.job_id] = online_faults(item)
-    _show_faults(screen, found)
+    _show_faults(screen, found, partners)
     screen.document(
         {
             "valid": not any(found.values()),
             "jobs": [
-                {"job": job_id, "valid": not faults, "faults": [fault_document(fault) for fault in faults]}
+                {
+                    "job": job_id,
+                    "valid": not faults,
+                    "partner": partners.get(job_id),
+                    "faults": [fault_document(fault) for fault in faults],
+                }
                 for job_id, faults in found.items()
             ],
         }
@@ -108,14 +123,15 @@ def run_tests(jobs: Jobs = None, as_json: Json = False) -> None:
     screen.end(ExitCode.RED if failed else ExitCode.GREEN)
 
 
-def _show_faults(screen: Screen, found: dict[str, list[Fault]]) -> None:
+def _show_faults(screen: Screen, found: dict[str, list[Fault]], partners: dict[str, str | None]) -> None:
     from rich.text import Text
 
     for job_id, faults in found.items():
         if faults:
             screen.show(Text(f"✗ {job_id}: {counted(len(faults), 'fault')}", style="bold red"), fault_table(faults), "")
         else:
-            screen.show(Text(f"✓ {job_id}", style="green"))
+            partner = partners.get(job_id)
+            screen.show(Text(f"✓ {job_id}{f'  two-way with {partner}' if partner else ''}", style="green"))
     wrong = sum(bool(faults) for faults in found.values())
     if not found:
         screen.show("There are no jobs. Add a YAML file to the jobs folder (CSHUB_JOBS_DIR).")

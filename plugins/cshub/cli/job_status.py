@@ -25,7 +25,7 @@ WAITS_FOR_SWITCH = "when switched on"
 @dataclass(frozen=True, slots=True)
 class JobStatus:
     """``links`` and ``waiting``: state → number of records. ``next_at`` is None without a schedule, and for
-    a job that waits to be switched on.
+    a job that waits to be switched on. ``partner``: the job that keeps the same pair in step in the other direction.
 
     ``last`` is the last run that could write; ``planned`` a later one that could not: a dry run, or a refused one.
     """
@@ -41,6 +41,7 @@ class JobStatus:
     last_outcome: str = ""
     planned: RunRow | None = None
     open_intents: int = 0
+    partner: str | None = None
     links: Mapping[str, int] = field(default_factory=dict)
     waiting: Mapping[str, int] = field(default_factory=dict)
 
@@ -57,6 +58,7 @@ def status_of(job_id: str, library: JobLibrary, ledger: Ledger) -> JobStatus:
     newest, last = _newest(job_id, ledger)
     switched_on = bool(bound and bound.job.enabled) or _ran_by_schedule(job_id, ledger)
     pair = known_pair(bound, ledger) if bound else None
+    partner = library.partner(bound) if bound else None
     links = ledger.count_links(pair) if pair is not None else {}
     return JobStatus(
         job_id=job_id,
@@ -70,6 +72,7 @@ def status_of(job_id: str, library: JobLibrary, ledger: Ledger) -> JobStatus:
         next_at=next_run(bound, now, zone) if bound and switched_on else None,
         planned=newest if newest is not last else None,
         open_intents=len(ledger.open_intents(pair)) if pair is not None else 0,
+        partner=partner.id if partner else None,
         links={state.value: count for state, count in links.items()},
         waiting={state.value: links[state] for state in RETRIED_STATES if links.get(state)},
     )
@@ -117,6 +120,7 @@ def status_document(item: JobStatus) -> dict[str, Any]:
         "enabled": item.enabled,
         "schedule": item.schedule,
         "faults": item.faults,
+        "partner": item.partner,
         "watermark": item.watermark,
         "next_run_at": item.next_at,
         "links": dict(item.links),

@@ -34,22 +34,18 @@ def online_faults(item: Selected) -> list[Fault]:
             faults.append(Fault(path, field, str(error).rstrip("."), remedy))
             return None
 
-    source = registry.open_source
-    check(
-        "source.connection",
-        CONNECTION_REMEDY,
-        lambda: source(bound.source, job.source.connection, bound.source_options).identity(),
-    )
-    target = check(
-        "target.connection",
-        CONNECTION_REMEDY,
-        lambda: registry.open_target(bound.target, job.target.connection, bound.target_options),
-    )
-    if target is not None:
-        signed_in = check("target.connection", CONNECTION_REMEDY, target.identity)
-        options = getattr(target, "check_options", None)
-        if signed_in is not None and options is not None:
-            check("target.options", "Use one of the names above in the job file.", options)
+    ends: dict[str, Callable[[], Any]] = {
+        "source": lambda: registry.open_source(bound.source, job.source.connection, bound.source_options),
+        "target": lambda: registry.open_target(bound.target, job.target.connection, bound.target_options),
+    }
+    for side, opened in ends.items():
+        port = check(f"{side}.connection", CONNECTION_REMEDY, opened)
+        if port is None or check(f"{side}.connection", CONNECTION_REMEDY, port.identity) is None:
+            continue
+        options = getattr(port, "check_options", None)
+        if options is not None:
+            check(f"{side}.options", "Use names that the service has, such as those above, in the job file.", options)
+        if side == "target":
             faults += _foreign_key(item)
     return faults
 

@@ -142,13 +142,17 @@ def rejects(
 
 def why(
     job: JobId,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="Id of the record in the source or in the target.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Id of the record on either side.")],
     show_personal: ShowPersonal = False,
     as_json: Json = False,
 ) -> None:
-    """Explain a record: where it stands, every decision with its rule, before → after, and the service's answer."""
+    """Explain a record: where it stands, every decision with its rule, before → after, and the service's answer.
+
+    In a two-way sync: of both jobs in the order of time, with the values that won and lost each conflict.
+    """
     from cshub.cli.asking import name_default_ledger
-    from cshub.cli.story import show_story, story_document, story_of
+    from cshub.cli.story import story_of
+    from cshub.cli.story_report import show_story, story_document
 
     screen = begin(as_json)
     name_default_ledger(screen)
@@ -198,6 +202,7 @@ def _show_one(screen: Screen, item: JobStatus) -> None:
     rows: list[tuple[str, Any]] = [
         ("job", Text(item.job_id, style="bold")),
         ("name", item.name),
+        *([("pair", f"two-way with {item.partner}")] if item.partner else []),
         ("schedule", item.schedule),
         ("next run", local_time(item.next_at)),
         ("read up to", local_time(item.watermark)),

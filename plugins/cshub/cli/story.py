@@ -1,37 +1,51 @@
-"""Everything that is known of one record: link, decisions, rejects, and the runs that found it unchanged."""
+"""Everything that is known of one record: its link, both directions' decisions, rejects, and runs that left it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
-from typing import Any
 
-from cshub.cli.asking import local_time, opened_ledger
+from cshub.cli.asking import opened_ledger
 from cshub.cli.personal import Mask
-from cshub.cli.plan_rows import change_document
 from cshub.cli.planning import mask_of
-from cshub.cli.screen import Screen, counted, grid, printable, shown
-from cshub.cli.wording import STATES, explained, worded
 from cshub.core.errors import StateError
 from cshub.core.ids import is_salesforce_id, to_18
-from cshub.core.records import Action, Change, Link, Outcome
+from cshub.core.jobs import BoundJob
+from cshub.core.planning import Rule
+from cshub.core.records import Action, Link, LinkState, Pair
 from cshub.ledger import DecisionRow, Ledger, RejectRow
 from cshub.library import JobLibrary
 from cshub.pipeline.diff import PLAN_SCHEMA
 from cshub.pipeline.run import known_pair
 from cshub.settings import Settings
 from cshub.staging import Staging
+from cshub.systems import registry
 
 RECENT_RUNS = 50
-SOURCE = "source"
+RECENT_PLANS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One job of the pair: which way it carries records. ``source`` and ``target``: what people call the systems."""
+
+    job_id: str
+    pair: Pair
+    source: str
+    target: str
+    mask: Mask = field(default_factory=Mask)
+
+    @property
+    def arrow(self) -> str:
+        return f"{self.source} → {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A run that saw the record and left it as it was."""
 
+    job_id: str
     run_id: str
     at: datetime
     rule: str
@@ -39,187 +53,84 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    job_id: str
-    source_key: str
+    """``link`` is seen from ``own``, the direction that was asked for; ``back`` is the job of the other one, if any.
+
+    ``undone``: run that carried out an undo → the run it took back.
+    """
+
+    own: Direction
+    key: str
     link: Link | None
     decisions: Sequence[DecisionRow]
-    rejects: Sequence[RejectRow]
-    unchanged: Sequence[Sighting]
-    mask: Mask
+    rejects: Sequence[RejectRow] = ()
+    unchanged: Sequence[Sighting] = ()
+    back: Direction | None = None
+    undone: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def directions(self) -> list[tuple[Direction, str | None, LinkState | None]]:
+        """Each direction with the key of its source record, and what its job still has to do with it."""
+        link = self.link
+        sides = [(self.own, link.source if link else None), (self.back, link.target if link else None)]
+        return [(way, side.key if side else None, side.state if side else None) for way, side in sides if way]
+
+    def way(self, row: DecisionRow | RejectRow) -> Direction:
+        """The direction in which a decision was made, or a row rejected."""
+        return self.own if self.back is None or row.pair == self.own.pair else self.back
 
 
 def story_of(job_id: str, key: str, *, show_personal: bool) -> Story:
     """Raises :class:`StateError` when the ledger has never heard of the key."""
     settings = Settings.from_environment()
-    bound = JobLibrary.from_settings(settings).bound(job_id)
+    library = JobLibrary.from_settings(settings)
+    bound = library.bound(job_id)
+    partner = library.partner(bound)
     with opened_ledger() as ledger:
         pair = known_pair(bound, ledger)
         if pair is None:
             raise StateError(
                 f"{job_id} has not run yet, so nothing is known of {key}. Start it with `cshub run {job_id}`."
             )
+        own = _direction(bound, pair, show_personal=show_personal)
+        mirrored = Pair(pair.number, not pair.mirrored)
+        back = None if partner is None else _direction(partner, mirrored, show_personal=show_personal)
         forms = _forms(key)
         links = [*ledger.links(pair, forms).values(), *ledger.links_by_target(pair, forms).values()]
         link = links[0] if links else None
         names = [name for name in (link.source.key, link.target.key) if name] if link is not None else forms
         found = {row.id: row for name in names for row in ledger.decisions(pair, name)}
         decisions = [found[number] for number in sorted(found)]
-        rejects = [row for row in ledger.rejects(job_id, only_open=False) if row.source_key in names]
-        source_key = link.source_key if link is not None else _source_key(decisions, rejects, key)
-        unchanged = _unchanged(ledger, Staging(settings.staging_url), job_id, source_key)
+        ways = [way for way in (own, back) if way is not None]
+        rejects = [
+            row
+            for way in ways
+            for row in ledger.rejects(way.job_id, only_open=False)
+            if row.pair == way.pair and row.source_key in names
+        ]
+        staging = Staging(settings.staging_url)
+        unchanged = [sighting for way in ways for sighting in _unchanged(ledger, staging, way.job_id, names)]
+        undone = _undone(ledger, ways) if any(row.rule == Rule.UNDONE for row in decisions) else {}
     if link is None and not decisions and not rejects and not unchanged:
         raise StateError(
             f"{job_id} has never seen a record {key}. Was it in a window that was read? `cshub history {job_id}` tells "
             f"the runs, and `cshub preview {job_id} --from … --to …` looks into any window."
         )
-    mask = mask_of(bound, show_personal=show_personal)
-    return Story(job_id, source_key, link, decisions, rejects, unchanged, mask)
+    told = names[0] if link is not None else _source_key(decisions, rejects, key)
+    unchanged.sort(key=lambda item: item.at)
+    return Story(own, told, link, decisions, rejects, unchanged, back, undone)
 
 
-def show_story(screen: Screen, story: Story) -> None:
-    from rich.text import Text
-
-    link = story.link
-    screen.show(Text.assemble((printable(story.source_key), "bold"), f"  job {story.job_id}"))
-    if link is None:
-        screen.show("  no link: nothing of it is in the target")
-    else:
-        target = (
-            f"target record {link.target_key} in account {link.target.account_id}"
-            if link.target_key
-            else "no target record"
-        )
-        screen.show(f"  {worded(link.state.value)}: {STATES[link.state.value]}", f"  {printable(target)}")
-        screen.show(
-            f"  first seen {local_time(link.first_seen_at)}, last written {local_time(link.written_at)}, "
-            f"{_writes(story.decisions)}"
-        )
-    for rows in folded(story.decisions):
-        screen.show("")
-        _show_decisions(screen, rows, story.mask)
-    for item in story.rejects:
-        state = "settled" if item.resolved_at else "open"
-        screen.show(
-            "", Text.assemble(("REJECTED ", "bold red"), f"{item.step}, {counted(item.attempts, 'attempt')}, {state}")
-        )
-        screen.show(Text(f"  {printable(item.field)}: {printable(item.reason)}"))
-        value = story.mask.value(item.field, item.value)
-        if value:
-            screen.show(Text(f"  value {shown(value)}", style="dim"))
-        if item.remedy:
-            screen.show(Text(f"  {printable(item.remedy)}", style="green"))
-    if story.unchanged:
-        screen.show("", Text("Seen and left as it was", style="bold"))
-        seen = [
-            (counted(len(same), "run"), local_time(same[0].at), local_time(same[-1].at), explained(same[0].rule))
-            for same in (list(group) for _, group in groupby(story.unchanged, key=lambda it: it.rule))
-        ]
-        screen.show(grid(("=in", "=first", "=last", "why"), seen, indent=2))
+def _direction(bound: BoundJob, pair: Pair, *, show_personal: bool) -> Direction:
+    source, target = (registry.system(end.system).title for end in (bound.source, bound.target))
+    return Direction(bound.id, pair, source, target, mask_of(bound, show_personal=show_personal))
 
 
-def story_document(story: Story) -> dict[str, Any]:
-    link = story.link
-    return {
-        "job": story.job_id,
-        "source_key": story.source_key,
-        "link": None
-        if link is None
-        else {
-            "state": link.state.value,
-            "meaning": STATES[link.state.value],
-            "target_key": link.target_key,
-            "target_account_id": link.target.account_id,
-            "target_extra": dict(link.target.extra),
-            "version": link.version,
-            "first_seen_at": link.first_seen_at,
-            "created_at": link.created_at,
-            "written_at": link.written_at,
-            "source_modified_at": link.source.modified_at,
-            "target_modified_at": link.target.modified_at,
-        },
-        "decisions": [
-            {
-                "at": row.at,
-                "run_id": row.run_id,
-                "outcome": row.outcome.value,
-                "rule": row.rule,
-                "why": explained(row.rule),
-                "reason": row.reason,
-                "changes": [change_document(item, story.mask) for item in row.changes],
-                "answer": row.answer,
-            }
-            for row in story.decisions
-        ],
-        "rejects": [
-            {
-                "step": item.step,
-                "field": item.field,
-                "reason": item.reason,
-                "remedy": item.remedy,
-                "value": story.mask.value(item.field, item.value),
-                "attempts": item.attempts,
-                "first_run_id": item.first_run_id,
-                "last_run_id": item.last_run_id,
-                "resolved_at": item.resolved_at,
-            }
-            for item in story.rejects
-        ],
-        "unchanged": [{"run_id": item.run_id, "at": item.at, "rule": item.rule} for item in story.unchanged],
-    }
+def _undone(ledger: Ledger, ways: Sequence[Direction]) -> dict[str, str]:
+    plans = [plan for way in ways for plan in ledger.plans(way.job_id, limit=RECENT_PLANS)]
+    return {plan.applied_run_id: plan.undoes_run_id for plan in plans if plan.applied_run_id and plan.undoes_run_id}
 
 
-def folded(decisions: Sequence[DecisionRow]) -> list[list[DecisionRow]]:
-    """Neighbouring decisions that differ in nothing but run and time, oldest first."""
-
-    def what(row: DecisionRow) -> str:
-        return repr((row.outcome, row.rule, row.reason, row.changes, row.answer))
-
-    return [list(group) for _, group in groupby(decisions, key=what)]
-
-
-def _writes(decisions: Sequence[DecisionRow]) -> str:
-    made = sum(row.outcome in {Outcome.CREATED, Outcome.UPDATED, Outcome.DELETED} for row in decisions)
-    return f"changed in the target {counted(made, 'time')}" if made else "never changed in the target"
-
-
-def _show_decisions(screen: Screen, rows: Sequence[DecisionRow], mask: Mask) -> None:
-    """Decisions that are all the same, as one."""
-    from rich.text import Text
-
-    row = rows[0]
-    style = {"failed": "red", "rejected": "red", "created": "green", "updated": "yellow"}.get(row.outcome.value, "cyan")
-    if len(rows) == 1:
-        when, run = local_time(row.at), row.run_id.partition(":")[2] or row.run_id
-    else:
-        when = f"in {counted(len(rows), 'run')}, first {local_time(row.at)}, last {local_time(rows[-1].at)}"
-        run = ""
-    screen.show(
-        Text.assemble((f"{worded(row.outcome.value).upper()} ", f"bold {style}"), when, (f"  {run}", "dim")),
-        Text(f"  {printable(_why(row))}"),
-    )
-    written = [item for item in row.changes if item.winner == SOURCE]
-    if written:
-        screen.show(grid(("field", "before", "after"), [_cells(item, mask) for item in written], indent=2))
-    kept = [item for item in row.changes if item.winner != SOURCE]
-    if kept:
-        cells = [(name, after, before) for name, before, after in (_cells(item, mask) for item in kept)]
-        screen.show(grid(("field", "in the source", "in the target (kept)"), cells, indent=2))
-    if row.answer:
-        screen.show(Text(f"  the service answered: {printable(row.answer)}", style="dim"))
-
-
-def _why(row: DecisionRow) -> str:
-    if row.outcome is Outcome.REJECTED:
-        return row.reason or explained(row.rule)
-    return f"{explained(row.rule)}: {worded(row.reason)}" if row.rule == "filtered" else explained(row.rule)
-
-
-def _cells(item: Change, mask: Mask) -> tuple[str, str, str]:
-    before, after = (shown(mask.value(item.field, value), 60) for value in (item.before, item.after))
-    return item.field, before, after
-
-
-def _unchanged(ledger: Ledger, staging: Staging, job_id: str, source_key: str) -> list[Sighting]:
+def _unchanged(ledger: Ledger, staging: Staging, job_id: str, keys: Sequence[str]) -> list[Sighting]:
     """From the staged plans of recent runs, as far as they are kept."""
     import pandas as pd
 
@@ -230,9 +141,9 @@ def _unchanged(ledger: Ledger, staging: Staging, job_id: str, source_key: str) -
             continue
         frames = [frame[list(PLAN_SCHEMA.names)] for frame in staging.read(ref)]
         rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(PLAN_SCHEMA.names))
-        mine = rows[(rows["source_key"] == source_key) & (rows["action"] == Action.UNCHANGED.value)]
-        found += [Sighting(run.run_id, run.opened_at, str(rule)) for rule in mine["rule"]]
-    return found[::-1]
+        mine = rows[rows["source_key"].isin(keys) & (rows["action"] == Action.UNCHANGED.value)]
+        found += [Sighting(job_id, run.run_id, run.opened_at, str(rule)) for rule in mine["rule"]]
+    return found
 
 
 def _forms(key: str) -> list[str]:

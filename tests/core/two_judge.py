@@ -43,7 +43,8 @@ class Look:
 class Judge:
     """``pending``: fields that a person changed since both sides last agreed → number of that act.
 
-    ``agreed``: what they held then; ``unanswered``: what they held before a write whose answer was lost.
+    ``agreed``: what they held then; ``unanswered``: what they held before a write whose answer was lost;
+    ``latest``: what a person last made of them.
     """
 
     policy: str | None
@@ -56,6 +57,7 @@ class Judge:
     extra: Counter[tuple[int, str]] = field(default_factory=Counter)
     known: set[tuple[int, str, str | None]] = field(default_factory=set)
     unanswered: dict[Place, Any] = field(default_factory=dict)
+    latest: dict[Place, Any] = field(default_factory=dict)
     unseen: dict[str, frozenset[str]] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
 
@@ -66,7 +68,8 @@ class Judge:
         self.extra[thing, system] += deletes
         for name, value in values.items():
             place = (thing, system, name)
-            if _normal(system, name, value) in self._bases(place):
+            self.latest[place] = _normal(system, name, value)
+            if self.latest[place] in self._bases(place):
                 self.pending.pop(place, None)
             else:
                 self.pending[place] = self.acts
@@ -166,12 +169,13 @@ class Judge:
 
     def decided(self, direction: Direction, row: PlanRow, look: Look) -> None:
         """A decision was carried out or learned: values of the source that give way are told with it."""
-        if row.rule in (Rule.ADOPTED, Rule.EDIT_BEATS_DELETION):
+        if row.rule is Rule.EDIT_BEATS_DELETION:
             return
         for change in row.changes:
             for path, name in direction.channels if change.winner == "target" else ():
                 if name == change.field:
-                    self._right_winner(direction, row, look, name, source_wins=False)
+                    if row.rule is not Rule.ADOPTED:
+                        self._right_winner(direction, row, look, name, source_wins=False)
                     self._settle((look.thing, direction.source, path), look.source_values[path], look.source_seen)
 
     def lost(self, target: str, thing: int) -> None:
@@ -261,9 +265,9 @@ class Judge:
                 self.pending.pop(place, None)
 
     def _settle(self, place: Place, value: Any, seen: int) -> None:
-        if self.pending.get(place, 0) <= seen:
+        self.agreed[place] = _normal(*place[1:], value)
+        if self.pending.get(place, 0) <= seen or self.latest.get(place) == self.agreed[place]:
             self.pending.pop(place, None)
-            self.agreed[place] = _normal(*place[1:], value)
 
 
 def _normal(system: str, name: str, value: Any) -> Any:

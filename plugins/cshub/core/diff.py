@@ -12,7 +12,8 @@ there                   proven gone, two-way     create again if the source was 
                                                  deletion to the other direction
 there                   proven gone, one-way     never made again
 proven gone             unchanged                delete, if the job follows deletions
-proven gone             edited since             conflict: the edit wins
+proven gone             edited since             conflict: the edit wins, and the other direction makes the
+                                                 record again
 proven gone             proven gone              only the ledger learns
 not in the answer       –                        nothing: absence proves nothing
 ======================  =======================  ==========================================================

@@ -73,6 +73,7 @@ class FieldMap(Model):
     """One row of the mapping: source field → target attribute."""
 
     source: str | None = Field(None, description="source field; parents by dots: Owner.Email")
+    fallback: str | None = Field(None, description="another source field, read where the first holds nothing")
     target: str = Field(description="attribute of the target object")
     constant: Any = Field(None, description="a fixed value instead of a source field")
     key: bool = Field(False, description="identifies the record or its account")
@@ -88,6 +89,8 @@ class FieldMap(Model):
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> FieldMap:
+        if self.fallback is not None and self.source is None:
+            raise _wrong("there is a fallback, but no source", "Write `source:` with the field that comes first.")
         if (self.source is None) == (self.constant is None):
             found = "neither source nor constant" if self.source is None else "both source and constant"
             raise _wrong(

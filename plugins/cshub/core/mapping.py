@@ -38,19 +38,31 @@ class Row:
     translate: Translation | None
     on_null: OnNull
     personal: bool
+    fallback: tuple[str, ...] = ()
 
     def value_of(self, body: Mapping[str, Any]) -> Any:
-        """Raw value in ``body``: :data:`ABSENT` when a member of the path is missing, None when it is null."""
+        """Raw value in ``body``: :data:`ABSENT` when a member of the path is missing, None when it is null.
+
+        Where there is none, that of the fallback.
+        """
         if not self.path:
             return self.constant
-        value: Any = body
-        for name in self.path:
-            if value is None:
-                return None
-            if not isinstance(value, Mapping) or name not in value:
-                return ABSENT
-            value = value[name]
+        value = _value_at(body, self.path)
+        if self.fallback and (value is ABSENT or value is None or value == ""):
+            second = _value_at(body, self.fallback)
+            return value if second is ABSENT else second
         return value
+
+
+def _value_at(body: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = body
+    for name in path:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping) or name not in value:
+            return ABSENT
+        value = value[name]
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +90,17 @@ class CompiledMapping:
         return {row.target.name: ".".join(row.path) for row in self.rows if row.path}
 
     @property
+    def followed(self) -> list[str]:
+        """Source fields whose changes are carried over: not those that only count when a record is made."""
+        rows = (row for row in self.rows if row.path and row.target.updateable and row.target.role not in UNSENT)
+        return list(dict.fromkeys(".".join(row.path) for row in rows))
+
+    @property
     def source_fields(self) -> list[str]:
         """Every source field that mapping and skip rules look at, each once."""
         tested = [condition.field for rule in self.skip_when for condition in rule.when]
-        return list(dict.fromkeys([*self.paths.values(), *tested]))
+        fallbacks = [".".join(row.fallback) for row in self.rows if row.fallback]
+        return list(dict.fromkeys([*self.paths.values(), *fallbacks, *tested]))
 
     @property
     def personal(self) -> frozenset[str]:
@@ -200,7 +219,9 @@ def reject(source_key: str, field_name: str, reason: str, *, value: Any, remedy:
 def _compile_row(item: FieldMap, spec: FieldSpec) -> Row:
     path = tuple(item.source.split(".")) if item.source is not None else ()
     steps = [parse_step(entry) for entry in item.transforms]
-    return Row(spec, path, item.constant, steps, item.translate, item.on_null, item.personal or spec.personal)
+    fallback = tuple(item.fallback.split(".")) if item.fallback is not None else ()
+    personal = item.personal or spec.personal
+    return Row(spec, path, item.constant, steps, item.translate, item.on_null, personal, fallback)
 
 
 def _convert(raw: Any, row: Row) -> tuple[Any, list[str]]:

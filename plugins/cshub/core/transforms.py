@@ -76,6 +76,8 @@ def _join(value: Any, separator: Any) -> str:
 
 
 def _day(value: Any, zone: Any) -> str:
+    if isinstance(value, str) and len(value) == len("2026-11-20"):
+        return str(cast(value, Kind.DATE))
     try:
         return parse_moment(cast(value, Kind.TEXT)).astimezone(ZoneInfo(zone)).date().isoformat()
     except OverflowError as error:
@@ -155,9 +157,9 @@ _ALL: tuple[Transform, ...] = (
     Transform(
         "date_in_zone",
         _day,
-        frozenset({Kind.DATETIME, Kind.TEXT, Kind.ANY}),
+        frozenset({Kind.DATETIME, Kind.DATE, Kind.TEXT, Kind.ANY}),
         Kind.DATE,
-        "the calendar day of a date and time in this zone",
+        "the calendar day of a date and time in this zone; a day stays as it is",
         "zone",
         "Europe/Berlin",
         _zone_fault,

@@ -45,6 +45,9 @@ def check_rows(bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: Chec
                     suggest(row.source.split(".")[0], list(source.fields)),
                 )
             )
+        if row.fallback is not None and not _is_known(row.fallback, source):
+            remedy = suggest(row.fallback.split(".")[0], list(source.fields))
+            faults.append(at.row_fault(index, "fallback", f"{source.title} has no field {row.fallback!r}", remedy))
         attribute = target.attribute(row.target) if target.open_ended else target.fields.get(row.target)
         faults.extend(_check_policy(index, row, source, target, at))
         if attribute is None:
@@ -204,6 +207,10 @@ def _check_fixed_values(index: int, row: FieldMap, attribute: FieldSpec, at: Che
             reason = f"the value has {length(text)} characters, {attribute.name} takes {attribute.max_length}"
             faults.append(at.row_fault(index, part, reason, "Shorten it."))
     return faults
+
+
+def _is_known(name: str, source: ObjectSpec) -> bool:
+    return source.open_ended or name in source.fields or name.split(".")[0] in source.fields
 
 
 def _source_field(row: FieldMap, source: ObjectSpec) -> FieldSpec | None:

@@ -122,7 +122,7 @@ class Run:
         other = self.other_direction
         if other is None:
             return {}
-        names = [name for name in other.mapping.paths.values() if name not in self.mapping.kinds]
+        names = [name for name in other.mapping.followed if name not in self.mapping.kinds]
         fields = self.target_spec.fields
         return {name: fields[name].kind if name in fields else Kind.ANY for name in names}
 

@@ -31,6 +31,7 @@ class TaskInstance:
 
     task_id: str
     kept: dict[tuple[str, str], str]
+    map_index: int = -1
 
     def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
         text = self.kept.get((task_ids, key))
@@ -45,6 +46,7 @@ class HandMadeRun:
     """A DAG run without Airflow: runs one task after the other with a context made by hand."""
 
     operators: dict[str, Any]
+    dag_id: str = JOB
     run_id: str = "manual__1"
     run_type: str = "manual"
     interval: tuple[datetime, datetime] | None = None
@@ -58,7 +60,7 @@ class HandMadeRun:
         start, end = self.interval or (None, None)
         return {
             "dag_run": SimpleNamespace(
-                dag_id=JOB,
+                dag_id=self.dag_id,
                 run_id=self.run_id,
                 run_type=self.run_type,
                 logical_date=self.logical_date,
@@ -67,6 +69,8 @@ class HandMadeRun:
             ),
             "params": self.params,
             "ti": TaskInstance(task_id, self.kept),
+            "task_instance": SimpleNamespace(id=f"{self.run_id}-{task_id}"),
+            "task": self.operators.get(task_id),
             "outlet_events": self.events,
             "task_state_store": SimpleNamespace(set=self.progress.__setitem__),
         }

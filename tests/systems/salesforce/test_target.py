@@ -477,3 +477,33 @@ def test_records_of_a_custom_object_belong_to_their_account_by_its_lookup() -> N
     held = target.read_external({"VISIT-1"})["VISIT-1"]
     assert (held.key, held.account_id, held.values) == (key.key, accounts(sandbox)[0], values)
     assert {role.value for role in options.keys().values()} == {"account_key", "record_key"}
+
+
+def test_many_records_are_written_in_bulk_jobs_where_the_job_wants_it(sandbox: Sandbox) -> None:
+    rule = {"object": "Event", "field": "Subject", "pattern": "^No", "message": "Say yes."}
+    switch(sandbox, validation_rules=[rule], bulk_delay_s=30.0)
+    target = events(sandbox, external_id_field=EXTERNAL, bulk_threshold=200)
+    assert target.batch_size == 10_000
+    writes = [creation(sandbox, f"note-{number}", Subject=f"Review {number}") for number in range(300)]
+    writes[7] = replace(writes[7], values={**VALUES, "Subject": "No"})
+    sandbox.log.clear()
+    verdicts = target.write(writes)
+    assert {place for place, verdict in enumerate(verdicts) if verdict.error} == {7}
+    assert isinstance(verdicts[7].error, RequestRefused)
+    keys = [verdict.key for verdict in verdicts if verdict.key]
+    assert [record(sandbox, key.key)["Subject"] for key in keys[:3]] == ["Review 0", "Review 1", "Review 2"]
+    assert all(verdict.error is None for verdict in target.write([update(key, Location=None) for key in keys]))
+    assert all(verdict.error is None for verdict in target.write([delete(key) for key in keys]))
+    assert all(row["IsDeleted"] for row in stored(sandbox, "Event") if row.get(EXTERNAL))
+    assert not any("composite/sobjects" in call for call in calls_of(sandbox))
+
+
+def test_few_records_and_new_ones_without_an_external_id_are_never_written_in_bulk(sandbox: Sandbox) -> None:
+    target = events(sandbox, bulk_threshold=200)
+    verdicts = target.write([creation(sandbox, Subject=f"Review {number}") for number in range(250)])
+    assert all(verdict.error is None for verdict in verdicts)
+    same = events(sandbox, external_id_field=EXTERNAL, bulk_threshold=200)
+    doubled = same.write([creation(sandbox, f"note-{number % 249}") for number in range(250)])
+    assert sum(verdict.error is None for verdict in doubled) >= 248
+    assert not any("jobs" in call for call in calls_of(sandbox))
+    assert events(sandbox).batch_size == 200

@@ -121,6 +121,12 @@ class TargetOptions(Options):
     duplicate_rule_allow_save: bool = Field(
         False, description="let new records pass that the org's duplicate rules only warn of"
     )
+    bulk_threshold: int | None = Field(
+        None,
+        ge=200,
+        description="records to write at once above which a bulk job is used, new ones only with external_id_field; "
+        "none = as the connection says",
+    )
 
     def keys(self) -> Mapping[str, Role]:
         return {} if self.external_id_field is None else {self.external_id_field: Role.RECORD_KEY}

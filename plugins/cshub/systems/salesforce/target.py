@@ -19,6 +19,7 @@ from cshub.systems.salesforce.payloads import Payloads
 from cshub.systems.salesforce.people import PeopleFinder
 from cshub.systems.salesforce.port import SalesforcePort
 from cshub.systems.salesforce.recognition import marks_of, recognised
+from cshub.systems.salesforce.sending import Sender
 from cshub.systems.salesforce.target_checks import check_target_options
 from cshub.systems.salesforce.target_reader import TargetReader
 from cshub.systems.salesforce.target_writer import TargetWriter
@@ -41,11 +42,12 @@ class SalesforceTarget(SalesforcePort):
         self._people = PeopleFinder(client)
         self._payloads = Payloads(self._fields, options, self._people)
         self._reader = TargetReader(client, self._fields, options, attributes, self.warnings)
-        self._writer = TargetWriter(client, self._fields, options, self._payloads, self._reader, self.warnings)
+        self._sender = Sender(client, options)
+        self._writer = TargetWriter(self._sender, self._fields, options, self._payloads, self._reader, self.warnings)
 
     @property
     def batch_size(self) -> int:
-        return self._client.chunk_size
+        return self._sender.batch_size
 
     def check_options(self) -> None:
         """Raises :class:`SpecError` for an object, field, user or value that the org does not have."""
@@ -102,7 +104,7 @@ class SalesforceTarget(SalesforcePort):
         return [recognised(made.get(hint["account_id"], []), hint["marks"], self._reader.spec) for hint in hints]
 
     def write(self, writes: Sequence[Write]) -> Sequence[Verdict]:
-        """One call for all; a second one only for new records whose owner turned out to be inactive.
+        """One call for up to 200; a second one only for new records whose owner turned out to be inactive.
 
         See :class:`TargetWriter`.
         """

@@ -9,10 +9,10 @@ from cshub.core.errors import AmbiguousWrite, DataError, HubError, NotFound, Req
 from cshub.core.ids import to_18
 from cshub.core.ports import Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
-from cshub.systems.salesforce.client import SalesforceClient
 from cshub.systems.salesforce.fields import ObjectFields
 from cshub.systems.salesforce.options import AnyTargetOptions
 from cshub.systems.salesforce.payloads import OWNER, Payload, Payloads
+from cshub.systems.salesforce.sending import Sender
 from cshub.systems.salesforce.target_reader import TargetReader
 from cshub.systems.salesforce.verdicts import Reaction, RowVerdict
 
@@ -24,14 +24,14 @@ class TargetWriter:
 
     def __init__(
         self,
-        client: SalesforceClient,
+        sender: Sender,
         fields: ObjectFields,
         options: AnyTargetOptions,
         payloads: Payloads,
         reader: TargetReader,
         warnings: Counter[str],
     ) -> None:
-        self._client = client
+        self._sender = sender
         self._fields = fields
         self._options = options
         self._payloads = payloads
@@ -56,7 +56,7 @@ class TargetWriter:
         rows, verdicts = _rows_of(writes, self._payloads.of_create)
         self._vouch(rows.values(), creating=True)
         owner = self._payloads.default_owner
-        answers = self._sent_new(rows)
+        answers = self._made(rows)
         if owner is not None:
             answers.update(self._resent_with(owner, rows, answers))
         taken = [at for at, answer in answers.items() if _is_taken(answer) or (answer.ok and answer.id is None)]
@@ -73,15 +73,14 @@ class TargetWriter:
         self._vouch(rows.values(), creating=False)
         sent = {at: {"Id": _key_of(writes[at]).key, **row} for at, row in rows.items() if row}
         verdicts.update({at: Verdict(writes[at].key) for at, row in rows.items() if not row})
-        allow = self._options.duplicate_rule_allow_save
-        answers = self._client.update(self._options.object_name, list(sent.values()), allow_duplicates=allow)
+        answers = self._sender.update(list(sent.values())) if sent else []
         for at, answer in zip(sent, answers, strict=True):
             verdicts[at] = Verdict(writes[at].key) if answer.ok else Verdict(error=_failure_of_known(answer))
         return [verdicts[at] for at in range(len(writes))]
 
     def _delete(self, writes: Sequence[Write]) -> list[Verdict]:
         """A record already gone is done; one that Salesforce calls unknown is asked for by id."""
-        answers = self._client.delete([_key_of(write).key for write in writes])
+        answers = self._sender.delete([_key_of(write).key for write in writes])
         unknown = [_key_of(write).key for write, answer in zip(writes, answers, strict=True) if _is_unknown(answer)]
         there = {key for key, record in self._reader.by_ids(unknown).items() if record is not None}
         return [
@@ -91,6 +90,9 @@ class TargetWriter:
             for write, answer in zip(writes, answers, strict=True)
         ]
 
+    def _made(self, rows: Mapping[int, Payload]) -> dict[int, RowVerdict]:
+        return dict(zip(rows, self._sender.create(list(rows.values())), strict=True)) if rows else {}
+
     def _resent_with(
         self, owner: str, rows: Mapping[int, Payload], answers: Mapping[int, RowVerdict]
     ) -> Mapping[int, RowVerdict]:
@@ -99,7 +101,7 @@ class TargetWriter:
         if not lacking:
             return {}
         try:
-            found = self._sent_new({at: {**rows[at], OWNER: owner} for at in lacking})
+            found = self._made({at: {**rows[at], OWNER: owner} for at in lacking})
         except HubError:
             return {}
         self._warnings["owner_inactive"] += len(lacking)
@@ -111,18 +113,6 @@ class TargetWriter:
             return self._reader.by_external_id(external_ids)
         except HubError:
             return {}
-
-    def _sent_new(self, rows: Mapping[int, Payload]) -> dict[int, RowVerdict]:
-        if not rows:
-            return {}
-        name, key = self._options.object_name, self._options.external_id_field
-        allow = self._options.duplicate_rule_allow_save
-        sent = list(rows.values())
-        if key is None:
-            answers = self._client.create(name, sent, allow_duplicates=allow)
-        else:
-            answers = self._client.upsert(name, key, sent, allow_duplicates=allow)
-        return dict(zip(rows, answers, strict=True))
 
     def _vouch(self, rows: Iterable[Payload], *, creating: bool) -> None:
         """Raise before anything is sent when the user may not write a field of these rows; each field asked once."""

@@ -3,7 +3,7 @@
     scripts/install-chromium.sh              (once; any Chromium will do: set CHROMIUM to its path)
     .venv/bin/python docs/images/make_pictures.py
 
-Takes about five minutes: the demo keeps to Totango's limit of 100 calls a minute.
+Takes about six minutes: the demo keeps to Totango's limit of 100 calls a minute.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +21,14 @@ from urllib.parse import quote
 
 from playwright.sync_api import Page, sync_playwright
 
+from cshub_runtime.acts import Services
 from cshub_runtime.rest import AirflowRest
+from cshub_runtime.sandbox_process import SandboxAddresses
 
 HERE = Path(__file__).resolve().parent
 JOB = "chorus_touchpoints_inbound"
+GUARDED = "salesforce_touchpoints_outbound"
+VANISHED = 6
 USER, PASSWORD = "admin", "cshub-demo"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"]
@@ -31,22 +36,24 @@ SETTLE_MS = 1500
 
 
 @contextmanager
-def demo() -> Iterator[str]:
-    """A demo that has done its syncs; the address of its Airflow. It is stopped at the end."""
+def demo() -> Iterator[tuple[str, str]]:
+    """A demo that has done its syncs; the addresses of its Airflow and of its sandbox. It is stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="cshub-pictures-") as home:
         command = [sys.executable, "-u", "-m", "cshub_runtime", "demo", "--port", "0", "--home", home]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-            address = None
+            address = control = None
             try:
                 for line in running.stdout or ():
                     print(line, end="")
                     if found := re.match(r"Airflow\s+(http://\S+)", line):
                         address = found[1]
+                    if found := re.match(r"What they were asked\s+(http://\S+)/log", line):
+                        control = found[1]
                     if line.startswith("Stays up"):
                         break
-                if address is None:
+                if address is None or control is None:
                     raise SystemExit("The demo did not come up; see its lines above.")
-                yield address
+                yield address, control
             finally:
                 running.terminate()
 
@@ -69,6 +76,42 @@ def first_run_of(base_url: str) -> str:
     finally:
         rest.close()
     return max(run_ids, key=lambda run_id: reports[run_id].get("stats", {}).get("created", 0))
+
+
+def ask_for_approval(base_url: str, control_url: str) -> None:
+    """Touchpoints vanish from Totango, so that the run out of it waits for a person."""
+    services = Services(SandboxAddresses({}, control_url))
+    titles = {event["Subject"] for event in services.held("salesforce", "events") if not event["IsDeleted"]}
+    notes = [note for note in services.held("totango", "touchpoints") if note["by_api"] and note["subject"] in titles]
+    for note in notes[:VANISHED]:
+        services.act("totango", "delete_touchpoint", note_id=note["note_id"])
+    rest = AirflowRest(base_url, USER, PASSWORD)
+    try:
+        run_id = rest.trigger(GUARDED)
+        deadline = time.monotonic() + 120
+        while rest.task_states(GUARDED, run_id).get("approve") != "awaiting_input":
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{GUARDED} {run_id} does not ask for an approval; its guard lets the plan pass.")
+            time.sleep(1)
+    finally:
+        rest.close()
+
+
+def dags(page: Page, base_url: str) -> None:
+    """All jobs with their last runs."""
+    page.goto(f"{base_url}/dags")
+    page.wait_for_load_state("networkidle")
+
+
+def approval(page: Page, base_url: str) -> None:
+    """What a person sees who is asked whether records may be deleted."""
+    rest = AirflowRest(base_url, USER, PASSWORD)
+    try:
+        run = quote(str(rest.runs(GUARDED)[-1]["dag_run_id"]), safe="")
+    finally:
+        rest.close()
+    page.goto(f"{base_url}/dags/{GUARDED}/runs/{run}/tasks/approve/required_actions")
+    page.get_by_role("button", name="Approve", exact=True).wait_for()
 
 
 def dag(page: Page, base_url: str) -> None:
@@ -113,12 +156,14 @@ def connection_form_more(page: Page, base_url: str) -> None:
 
 
 PICTURES: dict[str, tuple[Callable[[Page, str], None], tuple[int, int]]] = {
+    "airflow-dags.png": (dags, (1440, 1000)),
     "airflow-dag.png": (dag, (1440, 860)),
     "airflow-graph.png": (graph, (1440, 760)),
     "airflow-load-xcom.png": (load_xcom, (1440, 900)),
     "trigger-form.png": (trigger_form, (1200, 1080)),
     "connection-form.png": (connection_form, (1200, 880)),
     "connection-form-more.png": (connection_form_more, (1200, 1320)),
+    "approval.png": (approval, (1440, 900)),
 }
 
 
@@ -139,8 +184,6 @@ def photograph(base_url: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        photograph(sys.argv[1])
-    else:
-        with demo() as address:
-            photograph(address)
+    with demo() as (airflow, sandbox):
+        ask_for_approval(airflow, sandbox)
+        photograph(airflow)

@@ -11,6 +11,9 @@ from rich.console import Console
 from cshub_runtime.demo import Demo, DemoOptions
 from cshub_runtime.supervisor import RuntimeFailure, running_environment
 
+WIDTH = 110
+"""Columns of what is printed where there is no terminal, such as in a log."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run the demo; returns the exit status."""
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keep_data=given.keep_data,
         sandbox_arguments=tuple(given.sandbox_arguments),
     )
-    return Demo(options, Console()).perform()
+    return Demo(options, Console(width=None if sys.stdout.isatty() else WIDTH)).perform()
 
 
 def _airflow(home: Path, arguments: Sequence[str]) -> int:

@@ -33,9 +33,7 @@ class Services:
     def act(self, service: str, action: str, **arguments: object) -> Any:
         """What a user of a service does; gives what the action gives."""
         url = f"{self._addresses.control_url}/act/{service}/{action}"
-        answer = requests.post(url, json=arguments, timeout=30, proxies={"http": ""})
-        answer.raise_for_status()
-        return answer.json()["result"]
+        return _parsed(requests.post(url, json=arguments, timeout=30, proxies={"http": ""}))["result"]
 
     def held(self, service: str, kind: str) -> list[Record]:
         """The records of a kind (`touchpoints`, `events`, …) that a service holds; of Salesforce also deleted ones."""
@@ -66,9 +64,7 @@ class Services:
         return only(self.held("salesforce", "tasks"), Subject=subject, IsDeleted=False)
 
     def _look(self, path: str) -> Any:
-        answer = requests.get(f"{self._addresses.control_url}{path}", timeout=30, proxies={"http": ""})
-        answer.raise_for_status()
-        return answer.json()
+        return _parsed(requests.get(f"{self._addresses.control_url}{path}", timeout=30, proxies={"http": ""}))
 
 
 @dataclass(frozen=True)
@@ -118,6 +114,12 @@ def expect(sentence: str, **pairs: tuple[object, object]) -> str:
     if differing:
         raise NotCarriedOver(f"not alike: {'; '.join(differing)}")
     return sentence
+
+
+def _parsed(answer: requests.Response) -> Any:
+    if not answer.ok:
+        raise requests.HTTPError(f"{answer.url} was answered {answer.status_code}: {answer.text}", response=answer)
+    return answer.json()
 
 
 def _bare(value: object) -> object:

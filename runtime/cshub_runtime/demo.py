@@ -134,11 +134,11 @@ class Demo:
         services = Services(addresses)
         self._say("Waiting for Airflow to read the DAGs")
         rounds = Rounds(rest, waves(self._read_jobs(rest), self._options.jobs_dir), self._say)
-        rounds.by_schedule("First sync, by schedule: switching the DAGs on starts it")
+        rounds.by_schedule("First sync, by schedule")
         told: list[Told] = []
         for acts, title in (
-            (self._prologue, "Second sync, by hand: up to now"),
-            (self._acts, "Third sync, by hand: after the edits of both sides"),
+            (self._prologue, "Second sync, by hand"),
+            (self._acts, "Third sync, after the edits"),
         ):
             for act in acts:
                 self._say(f"Meanwhile: {act.announcement}")
@@ -148,6 +148,7 @@ class Demo:
         self._console.print()
         self._console.print(statistics_table(rounds.reports))
         if told:
+            self._console.print()
             self._console.print(story_table(told))
         return all(report.succeeded for report in rounds.reports) and all(one.held for one in told)
 

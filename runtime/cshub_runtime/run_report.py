@@ -4,12 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from cshub_runtime.acts import Told
 
 STATISTICS_TASK = "load"
 COUNTS = ("read", "created", "updated", "deleted", "unchanged")
+JOB_WIDTH = 40
 _LEFT = ("parked", "rejected", "failed")
 _NONE = "·"
 
@@ -61,49 +67,45 @@ class RunReport:
 
 
 def progress_line(progress: Mapping[str, Mapping[str, Any] | None]) -> str:
-    """How far loads are, by job, in one line: how much is done and what they wait for; empty when none has said."""
-    return "; ".join(f"{job} {_progress(said)}" for job, said in progress.items() if said and "total" in said)
-
-
-def _progress(said: Mapping[str, Any]) -> str:
-    note = f" ({said['note']})" if said.get("note") else ""
-    return f"{said['done']} of {said['total']}{note}"
+    """How far loads are, by job, and what they wait for, in one line; empty when none has said anything."""
+    said = {job: one for job, one in progress.items() if one and "total" in one}
+    line = ", ".join(f"{job} {one['done']} of {one['total']}" for job, one in said.items())
+    notes = sorted({str(one["note"]) for one in said.values() if one.get("note")})
+    return f"{line} ({notes[0]})" if notes else line
 
 
 def statistics_table(reports: Sequence[RunReport]) -> Table:
-    """What each run did, one row per run, in the order and under the title of their rounds."""
-    table = Table(title="What the syncs did", title_justify="left", pad_edge=False)
-    table.add_column("")
-    for name in COUNTS:
-        table.add_column(name, justify="right")
-    table.add_column("left over", max_width=30)
-    table.add_column("calls", justify="right")
-    table.add_column("s", justify="right")
-    rounds = dict.fromkeys(report.round for report in reports)
-    for title in rounds:
-        runs = [report for report in reports if report.round == title]
+    """What each run did, one row per run below the title of its round; 80 columns wide at most."""
+    table = Table(title="What the syncs did", title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("", max_width=JOB_WIDTH)
+    for name in (*COUNTS[:-1], "un-\nchanged", "calls"):
+        table.add_column(name, justify="right", vertical="top")
+    for title in dict.fromkeys(report.round for report in reports):
         table.add_row(f"[bold]{title}[/]")
-        for number, run in enumerate(runs, start=1):
-            table.add_row(
-                f"[{'green' if run.succeeded else 'red'}]{'✓' if run.succeeded else '✗'}[/] {run.job}",
-                *(_number(run.count(name)) for name in COUNTS),
-                run.left_over() if run.statistics else run.outcome,
-                _number(run.count("api_calls")),
-                f"{run.seconds:.0f}",
-                end_section=number == len(runs),
-            )
+        runs = [report for report in reports if report.round == title]
+        for run in runs:
+            counts = [_number(run.count(name)) for name in (*COUNTS, "api_calls")]
+            table.add_row(_named(run), *counts, end_section=run is runs[-1])
     return table
 
 
 def story_table(told: Sequence[Told]) -> Table:
     """What people did, and what became of it on the other side."""
-    table = Table(title="What people did, and what became of it", title_justify="left", pad_edge=False, show_lines=True)
+    title = "What people did, and what became of it"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("meanwhile")
     table.add_column("after the next syncs")
     for one in told:
         mark = "[green]✓[/]" if one.held else "[red]✗[/]"
-        table.add_row(one.announcement, f"{mark} {one.sentence}")
+        table.add_row(one.announcement, f"{mark} {escape(one.sentence)}")
     return table
+
+
+def _named(run: RunReport) -> RenderableType:
+    """The job, and below it what was left over; a run that is not green says so."""
+    name = Text(run.job) if run.succeeded else Text(f"✗ {run.job}", style="red")
+    left = run.left_over() if run.statistics else run.outcome
+    return Group(name, Padding(Text(left, style="dim"), (0, 0, 0, 2))) if left else name
 
 
 def _number(count: int) -> str:

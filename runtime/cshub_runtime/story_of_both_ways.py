@@ -33,7 +33,15 @@ def _events_are_planned(services: Services) -> None:
 def _totango_is_used(services: Services) -> None:
     account = _account(services)["id"]
     services.act("totango", "create_touchpoint", account_id=account, subject=LUNCH, content="The sponsor has changed.")
-    services.act("totango", "create_task", account_id=account, title=QUESTIONNAIRE, due_date=_in_a_week(), priority=1)
+    services.act(
+        "totango",
+        "create_task",
+        account_id=account,
+        title=QUESTIONNAIRE,
+        due_date=_in_a_week(),
+        priority=1,
+        activity_type_id=services.held("totango", "flows")[0]["id"],
+    )
 
 
 def _touchpoints_tell_of_them(services: Services) -> str:

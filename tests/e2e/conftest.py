@@ -9,10 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from cshub.settings import PROJECT
 from cshub_runtime.settings import Login
+from cshub_runtime.story import PROLOGUE
 from cshub_runtime.supervisor import LocalAirflow
+from tests.e2e import hub
+from tests.e2e.browser import signed_in
+from tests.e2e.hub import Hub
 from tests.e2e.notice_board import NoticeBoard, write_documented_files
 from tests.e2e.stage import Scene, Stage, job_text
 
@@ -33,6 +38,7 @@ JOBS: Mapping[str, Mapping[str, Any]] = {
     "refused": {"scene": "barrier", "schedule": MANUAL, "guard": {"create": {"count": 3}}},
     "wrong_token": {"scene": "wrong", "schedule": MANUAL},
     "away": {"scene": "away", "schedule": MANUAL, "retries": 8},
+    **hub.JOBS,
 }
 
 
@@ -74,6 +80,21 @@ def stage(tmp_path_factory: pytest.TempPathFactory, notices: NoticeBoard) -> Ite
         with found.running:
             yield found
             airflow.stop()
+
+
+@pytest.fixture(scope="session", name="hub")
+def hub_of_six_jobs(stage: Stage) -> Hub:
+    """Three services whose six jobs have had their first and their second syncs."""
+    found = Hub(stage, stage.scene(hub.SCENE, seed=71, accounts=8, meetings=60))
+    found.open(PROLOGUE)
+    return found
+
+
+@pytest.fixture
+def page(stage: Stage) -> Iterator[Page]:
+    """Airflow's pages in a browser, as the user Ana sees them."""
+    with signed_in(stage.airflow.base_url, "ana", "e2e-ana") as found:
+        yield found
 
 
 @dataclass(frozen=True)

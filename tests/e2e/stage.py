@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import quote
 
 from cshub.ledger import Ledger
+from cshub_runtime.connections import connection_to
 from cshub_runtime.ports import any_free_port
-from cshub_runtime.rest import AirflowRest, RestError, StoredConnection
+from cshub_runtime.rest import AirflowRest, RestError
 from cshub_runtime.sandbox_process import SandboxProcess
 from cshub_runtime.supervisor import LocalAirflow
 from cshub_sandbox.testing import ControlClient
@@ -28,23 +29,28 @@ CALLS = 10_000
 PATIENCE_S = 180.0
 
 
-def job_text(job_id: str, scene: str, **settings: Any) -> str:
-    """The file of a job that keeps the two systems of a scene in step."""
+def job_text(job_id: str, scene: str, *, kind: str = TYPE, **settings: Any) -> str:
+    """The file of a job that keeps two systems of a scene in step; ``kind`` is its integration type."""
+    source, target = systems_of(kind)
+    by_crm_id = {"options": {"account_match": {"by": "foreign_key", "attribute": "sfid"}}} if kind == TYPE else {}
     job = {
         "version": 1,
         "id": job_id,
-        "type": TYPE,
+        "type": kind,
         "name": job_id.replace("_", " ").capitalize(),
-        "source": {"connection": f"chorus_{scene}"},
-        "target": {
-            "connection": f"totango_{scene}",
-            "options": {"account_match": {"by": "foreign_key", "attribute": "sfid"}},
-        },
+        "source": {"connection": f"{source}_{scene}"},
+        "target": {"connection": f"{target}_{scene}", **by_crm_id},
         "allow_new_records": True,
         "enabled": False,
         **settings,
     }
     return json.dumps(job, indent=2)
+
+
+def systems_of(kind: str) -> tuple[str, str]:
+    """Source and target of an integration type, whose name begins with the system that is not Totango."""
+    other = kind.partition("_")[0]
+    return ("totango", other) if kind.endswith("_outbound") else (other, "totango")
 
 
 @dataclass
@@ -61,26 +67,26 @@ class Scene:
 
     @property
     def tokens(self) -> list[str]:
-        return [service.token for service in self.process.addresses.services.values()]
+        """Every secret of the scene's services, and what each session that is opened later begins with."""
+        services = self.process.addresses.services
+        secrets = [secret for service in services.values() for secret in service.secrets]
+        return [*secrets, services["salesforce"].token.partition("!")[0] + "!"]
 
     def connect(self, calls_per_minute: int | None = CALLS, *, totango_token: str | None = None) -> None:
         """Store the scene's connections."""
         for system, service in self.process.addresses.services.items():
-            given = totango_token if system == "totango" else None
-            store(
-                self.rest,
-                f"{system}_{self.name}",
-                service.url,
-                given or service.token,
-                calls_per_minute if system == "totango" else None,
-            )
+            is_totango = system == "totango"
+            given = replace(service, token=totango_token) if is_totango and totango_token else service
+            limit = {"calls_per_minute": calls_per_minute} if is_totango and calls_per_minute else None
+            connection_id = f"{system}_{self.name}"
+            self.rest.store_connection(connection_to(given, system=system, connection_id=connection_id, more=limit))
 
     def unlimited(self) -> None:
         self.control.switch("totango", rate_limit=1_000_000)
 
-    def writes(self) -> int:
-        """Writes that reached Totango so far."""
-        calls = self.control.log("totango", writes=True)
+    def writes(self, service: str = "totango") -> int:
+        """Writes that reached a service so far."""
+        calls = self.control.log(service, writes=True)
         return len(calls)
 
     def written(self) -> Counter[tuple[Any, ...]]:
@@ -119,17 +125,6 @@ class Scene:
         return found
 
 
-def store(
-    rest: AirflowRest, connection_id: str, url: str, token: str, calls_per_minute: int | None = None, **more: Any
-) -> None:
-    """Store a connection of a system; the type is the first word of its id."""
-    limit = f'{{"calls_per_minute": {calls_per_minute}}}' if calls_per_minute else None
-    system = connection_id.partition("_")[0]
-    rest.store_connection(
-        StoredConnection(connection_id=connection_id, conn_type=system, host=url, password=token, extra=limit, **more)
-    )
-
-
 @dataclass
 class Stage:
     """The Airflow of the session, with helpers that read what a run did."""
@@ -156,7 +151,7 @@ class Stage:
 
     def prepared_scene(self, name: str, arguments: list[str]) -> Scene:
         """A sandbox that is not started yet, on ports that stay the same."""
-        for service in ("chorus", "totango", "control"):
+        for service in ("chorus", "totango", "salesforce", "control"):
             arguments = [*arguments, f"--{service}-port={any_free_port()}"]
         process = SandboxProcess(arguments, environment=os.environ, log_path=self.folder / f"sandbox-{name}.log")
         self.running.callback(process.stop)

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import quote
 
 import pytest
 
 from cshub.core.records import RunOutcome
-from tests.e2e.stage import Scene, Stage, await_true
+from tests.e2e.conversation import answer, question
+from tests.e2e.stage import Scene, Stage
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest.mark.timeout(240)]
 
 NOW = datetime.now(UTC)
-READING_S = 3.0
 WINDOW = {"window_start": NOW - timedelta(days=70), "window_end": NOW - timedelta(days=10)}
 
 
 @pytest.fixture(scope="module")
 def gate(stage: Stage) -> Scene:
     return stage.scene("gate", seed=43)
-
-
-def question(stage: Stage, job_id: str, run_id: str) -> dict[str, Any]:
-    """What the run asks a person, as soon as it waits for the answer."""
-    await_true("waits for a person", lambda: stage.task(job_id, run_id, "approve")["state"] == "awaiting_input")
-    return dict(stage.rest.call("GET", f"{_approve_path(job_id, run_id)}/hitlDetails"))
-
-
-def answer(stage: Stage, job_id: str, run_id: str, option: str) -> None:
-    """Answer as a person does, who reads first.
-
-    Airflow 3.3.2 loses an answer that comes before its scheduler has noticed that the task waits, and asks again.
-    """
-    time.sleep(READING_S)
-    path = f"{_approve_path(job_id, run_id)}/hitlDetails"
-    stage.rest.call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
-
-
-def _approve_path(job_id: str, run_id: str) -> str:
-    return f"dags/{job_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/approve/-1"
 
 
 def test_a_dry_run_keeps_its_plan_and_sends_nothing(stage: Stage, gate: Scene) -> None:

@@ -114,9 +114,9 @@ def test_the_demo_says_what_it_does_and_shows_the_statistics_of_all_rounds(stage
         "Meanwhile: somebody looks at the sandbox ['chorus', 'salesforce', 'totango'",
         "Third sync",
         "What the syncs did",
-        "✓ errand │ 1 │ 1 │ · │ · │ · │ │ 3 │",
+        "First sync, by schedule errand 1 1 · · · 3 Second sync",
         "What people did, and what became of it",
-        "somebody looks at the sandbox │ ✓ it is seen",
+        "somebody looks at the sandbox ✓ it is seen",
         "Where to look Airflow http://127.0.0.1:",
     )
     places = [told.find(step) for step in steps]

@@ -3,12 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.core.core_cast import JOB_YAML, mapping_of, meeting
 
 from cshub.core.errors import JobFileError
 from cshub.core.jobfile import parse_job
 from cshub.core.mapping import MappedRecord, map_record
 from cshub.core.records import Origin
+
+from .core_cast import JOB_YAML, mapping_of, meeting
 
 ROWS = """\
 mapping:

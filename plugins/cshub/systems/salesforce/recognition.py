@@ -21,27 +21,28 @@ def marks_of(values: Mapping[str, Any], spec: ObjectSpec) -> dict[str, str]:
 
 
 def recognised(records: Iterable[TargetRecord], marks: Mapping[str, str], spec: ObjectSpec) -> list[TargetRecord]:
-    """Those that hold all that was sent, oldest first; then those changed since that still hold half of what tells."""
+    """Those that may be what was sent, likeliest first, of equal ones the oldest first.
+
+    First those that hold all of it; then those in which automation of the org has set only what many records share,
+    such as owner or status; then those changed since that still hold half of what tells them from others.
+    """
     ordered = sorted(records, key=lambda record: (record.created_at or _LONG_AGO, record.key))
-    matching, edited = [], []
-    for record in ordered:
-        alike = _alike(record, marks, spec)
-        if all(alike.values()):
-            matching.append(record)
-        elif _was_edited(record) and _tells_enough(alike, spec):
-            edited.append(record)
-    return [*matching, *edited]
+    ranked = [(rank, record) for record in ordered if (rank := _rank(record, marks, spec))]
+    return [record for _, record in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _alike(record: TargetRecord, marks: Mapping[str, str], spec: ObjectSpec) -> dict[str, bool]:
-    """Name → whether the record holds what was sent; names it does not show are left out."""
+def _rank(record: TargetRecord, marks: Mapping[str, str], spec: ObjectSpec) -> int:
+    """1 to 3, the likeliest first; 0 for a record that is not what was sent. What it does not show does not count."""
     shown = record.values
-    return {name: _mark(name, shown[name], spec) == mark for name, mark in marks.items() if name in shown}
-
-
-def _tells_enough(alike: Mapping[str, bool], spec: ObjectSpec) -> bool:
+    alike = {name: _mark(name, shown[name], spec) == mark for name, mark in marks.items() if name in shown}
     telling = [same for name, same in alike.items() if name not in _SAID_OFTEN and _kind(name, spec) in _TELLING]
-    return any(telling) and 2 * sum(telling) >= len(telling)
+    if alike and all(alike.values()):
+        return 1
+    if not any(telling):
+        return 0
+    if all(telling):
+        return 2
+    return 3 if _was_edited(record) and 2 * sum(telling) >= len(telling) else 0
 
 
 def _was_edited(record: TargetRecord) -> bool:

@@ -23,7 +23,7 @@ def same_as(name: str, text: str) -> None:
     assert found == path.read_text("utf-8")
 
 
-@pytest.mark.parametrize("command", ["validate", "test", "plan", "run", "why"])
+@pytest.mark.parametrize("command", ["validate", "test", "plan", "run", "undo", "why"])
 def test_the_help_of_a_command_looks_as_it_did(cshub: Cshub, command: str) -> None:
     same_as(f"help-{command}", cshub.ok(command, "--help").out)
 

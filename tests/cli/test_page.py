@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -20,11 +21,12 @@ BLOCK = re.compile(r"^```console ?(\d*)\n\$ cshub ([^\n]*)\n(.*?)^```$", re.MULT
 PLAN_ID = re.compile(r"\b[a-z_]+-\d{8}-\d{4,6}-[0-9a-f]{6}\b")
 CHANGING = (
     (PLAN_ID, "PLAN"),
-    (re.compile(r"\b(?:manual|plan|apply|preview)__[\w:.+-]+(?:\n[\w:.+-]+)?"), "RUN"),
+    (re.compile(r"\b(?:manual|plan|apply|preview|undo)__[\w:.+-]+(?:\n[\w:.+-]+)?"), "RUN"),
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d"), "TIME"),
     (re.compile(r"to the target[ ,a-z0-9']+\."), "to the target in TIME."),
     (re.compile(r"[─ ]+"), " "),
 )
+APPLIED = re.compile(r"\bapply__[\d:T-]+_[0-9a-f]{6}\b")
 RUN_COLUMN = 70
 DRAFT = """\
 version: 1
@@ -83,22 +85,35 @@ def test_the_page_shows_what_the_commands_print(
     shutil.copytree(PROJECT / "include", connected.folder / "include")
     monkeypatch.setenv("CSHUB_JOBS_DIR", str(connected.folder / "include" / "jobs"))
     monkeypatch.setenv("CSHUB_MAPPINGS_DIR", str(connected.folder / "include" / "mappings"))
+    login = sandbox.salesforce_login
+    org = {
+        "domain": login["domain"],
+        "consumer_key": login["client_id"],
+        "consumer_secret": login["client_secret"],
+        "endpoint_override": sandbox.salesforce.url,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_DEFAULT", json.dumps({"conn_type": "salesforce", "extra": org}))
     (Path("drafts")).mkdir()
     Path("drafts/quarterly.yaml").write_text(DRAFT, "utf-8")
     page = PAGE.read_text("utf-8")
-    last_plan = ""
+    last = dict.fromkeys((PLAN_ID, APPLIED), "")
+
+    def today(command: str) -> str:
+        """The command with the plan and the run that were told last."""
+        for pattern, found in last.items():
+            command = pattern.sub(found, command)
+        return command
 
     def printed(match: re.Match[str]) -> str:
-        nonlocal last_plan
         shown = Shown(int(match[1]) if match[1] else None, match[2], match[3])
-        answer = connected(*shlex.split(PLAN_ID.sub(last_plan, shown.command)))
+        answer = connected(*shlex.split(today(shown.command)))
         assert answer.code == (1 if "drafts/" in shown.command else 0), (shown.command, answer.err)
-        found = PLAN_ID.search(answer.out)
-        last_plan = found[0] if found else last_plan
+        for pattern in last:
+            found = pattern.search(answer.out)
+            last[pattern] = found[0] if found else last[pattern]
         output = cut(answer.err + answer.out, shown.lines)
         if os.environ.get("UPDATE_DOCS"):
-            command = PLAN_ID.sub(last_plan, shown.command)
-            return f"```console{f' {shown.lines}' if shown.lines else ''}\n$ cshub {command}\n{output}```"
+            return f"```console{f' {shown.lines}' if shown.lines else ''}\n$ cshub {today(shown.command)}\n{output}```"
         assert told(shown.command, shown.output) == told(shown.command, output), shown.command
         return match[0]
 

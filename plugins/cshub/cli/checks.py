@@ -45,7 +45,8 @@ def validate(
 ) -> None:
     """Check job files and name every fault at once: place, field, reason and remedy.
 
-    Jobs are checked against each other too: the two directions of a sync share one pair, and no others may.
+    Jobs are checked against each other too: two directions of one sync must share their pair.
+
     Files only, unless --online is given. The exit status is 0 only when no fault was found.
     """
     from cshub.cli.pairs import pair_finding

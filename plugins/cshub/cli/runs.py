@@ -56,8 +56,10 @@ def run(
 ) -> None:
     """Run a job through its DAG and follow it: in the Airflow at --airflow, else in a small one of this command.
 
-    Without a window it reads on from the last run. With --record only the named records are read, and the next run
-    reads on as if this one had not been. The exit status is 0 only for a green run.
+    Without a window it reads on from the last run. With --record only the named records are
+    read, and the next run goes on where the last one ended.
+
+    The exit status is 0 only for a green run.
     """
     from cshub.cli.asking import asked_of
 

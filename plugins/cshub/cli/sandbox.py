@@ -19,9 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def start(context: typer.Context) -> None:
-    """Simulate Chorus and Totango on this machine, on one believable world. Its own --help lists the options.
+    """Simulate Chorus, Salesforce and Totango on this machine, on one believable world.
 
-    Stop it with Ctrl-C or SIGTERM.
+    Its own --help lists the options. Stop it with Ctrl-C or SIGTERM.
     """
     from cshub.cli.child import run_child
     from cshub.cli.screen import current

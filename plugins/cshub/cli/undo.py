@@ -39,8 +39,10 @@ def undo(
 ) -> None:
     """Take back what a run wrote: show the plan first, then ask whether to send it.
 
-    What the run created is deleted, what it changed gets the values before, what it deleted is made again. Records that
-    changed since the run are left as they are. The plan is kept: without an answer, `cshub apply` sends it later.
+    What the run created is deleted, what it changed gets the values before, what it deleted is
+    made again. Records that changed since the run are left as they are.
+
+    The plan is kept: when it is not sent at once, `cshub apply` sends it later.
     """
     from cshub.cli.asking import asked_of, opened_ledger
     from cshub.cli.csv_text import STDOUT

@@ -163,9 +163,11 @@ class Judge:
                 self.unanswered[place] = _normal(target, name, held)
             self.pending.pop(place, None)
             self.agreed[place] = _normal(target, name, value)
-        for path, name in direction.channels:
-            if name in changed:
-                self._settle((thing, direction.source, path), look.source_values[path], look.source_seen)
+        for path in {path for path, name in direction.channels if name in changed}:
+            place = (thing, direction.source, path)
+            if is_lost:
+                self.unanswered[place] = self.agreed.get(place)
+            self._settle(place, look.source_values[path], look.source_seen)
 
     def decided(self, direction: Direction, row: PlanRow, look: Look) -> None:
         """A decision was carried out or learned: values of the source that give way are told with it."""

@@ -131,7 +131,7 @@ class Simulation:
     at: timedelta = timedelta()
     things: int = 0
     read_until: dict[str, datetime] = field(default_factory=dict)
-    intents: list[tuple[str, Intent, int]] = field(default_factory=list)
+    intents: list[tuple[str, Intent, PlanRow, Look]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     logging: bool = False
 
@@ -280,14 +280,14 @@ class Simulation:
         hint = orjson.loads(orjson.dumps(intent_hint(row, {}, kinds=direction.kinds)))
         intent = Intent(number, pair, row.source_key, operation, "r", now, row.target_key, "", hint)
         if is_lost and step.lost == 2:
-            self.intents.append((source, intent, look.thing))
+            self.intents.append((source, intent, row, look))
             return False
         key = self._write(direction, row, look, is_lost=is_lost)
         if key is None:
             return False
         self.judge.decided(direction, row, look)
         if is_lost:
-            self.intents.append((source, intent, look.thing))
+            self.intents.append((source, intent, row, look))
             self._note("the answer is lost")
             return False
         self.ledger.save(source, written(row, link, RecordKey(key, ACCOUNT), pair, kinds=direction.kinds, now=now))
@@ -332,15 +332,16 @@ class Simulation:
 
     def _settle_all(self) -> None:
         """Look for the writes whose answers were lost."""
-        for source, intent, thing in self.intents:
+        for source, intent, row, look in self.intents:
             direction, link = self.both[source], self.ledger.find(source, intent.source_key)
             record = self._find(direction, intent)
             self._note(f"settled {intent.operation} of {intent.source_key}: {record is not None}")
             if record is None:
-                self.judge.lost(direction.target, thing)
+                self.judge.lost(direction.target, look.thing)
                 continue
             if intent.operation is Operation.CREATE:
                 self.judge.first_seen(self.services[direction.target].records[record.key], self.judge.acts)
+            self.judge.decided(direction, row, look)
             self.ledger.save(source, found_done(intent, link, record, kinds=direction.kinds))
         self.intents.clear()
 

@@ -31,8 +31,8 @@ def _processor_s(command: list[str]) -> float:
 def test_help_of_every_command_shows_an_example(cshub: Cshub) -> None:
     commands = [
         "validate", "test", "preview", "plan", "plans", "apply", "run", "retry", "undo", "backfill", "status",
-        "history", "rejects", "why", "ledger upgrade", "ledger revision", "totango types", "totango reasons", "totango flows",
-        "totango accounts", "totango users", "totango events", "totango touchpoints list",
+        "history", "rejects", "why", "ledger upgrade", "ledger revision", "totango types", "totango reasons",
+        "totango flows", "totango accounts", "totango users", "totango events", "totango touchpoints list",
         "totango touchpoints create", "totango touchpoints update", "totango touchpoints delete",
         "totango tasks list", "totango tasks get", "totango tasks create", "totango tasks update",
         "totango tasks close", "totango tasks reopen", "totango tasks delete", "chorus engagements",

@@ -106,3 +106,19 @@ def test_the_page_lists_the_options_of_every_object_with_their_meaning() -> None
     for name in ("engagement_types", "account_match.attribute", "disable_sync"):
         row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
         assert row.strip("| ").count(" | ") == 3 and row.strip("| ").rpartition(" | ")[2]
+
+
+def test_the_page_tells_the_options_of_an_object_as_a_source_and_as_a_target() -> None:
+    page = reference_files()["docs/reference/job.md"]
+    event = page.partition("## Options of Salesforce event\n")[2].partition("\n## ")[0]
+    reading, _, writing = event.partition("`target.options`")
+    assert reading.lstrip().startswith("`source.options`")
+    assert "| `filter` |" in reading and "| `filter` |" not in writing
+    assert "| `external_id_field` |" in writing and "| `external_id_field` |" not in reading
+
+
+def test_an_object_with_the_same_options_for_both_is_told_once() -> None:
+    page = reference_files()["docs/reference/job.md"]
+    assert (
+        page.partition("## Options of Chorus engagement\n")[2].partition("\n## ")[0].count("| `with_trackers` |") == 1
+    )

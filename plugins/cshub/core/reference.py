@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cshub.core.jobs import Job, MappingTemplate
-from cshub.core.objects import Kind, ObjectSpec
+from cshub.core.objects import Kind, ObjectSpec, Options
 from cshub.core.transforms import TRANSFORMS, usage
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -40,7 +40,7 @@ def transforms_table() -> str:
 def job_tables(objects: Sequence[ObjectSpec] = ()) -> str:
     """Every setting of a job file as a Markdown page, one table for each block of settings.
 
-    After them the options of each of ``objects``, for ``source.options`` or ``target.options``.
+    After them the options of each of ``objects``, for ``source.options`` and ``target.options``.
     """
     schema = job_schema()
     parts = [
@@ -57,13 +57,17 @@ def job_tables(objects: Sequence[ObjectSpec] = ()) -> str:
 
 
 def _options(item: ObjectSpec) -> str:
-    """The options of an object; a setting within another is named by both, with a dot."""
-    schema = item.options.model_json_schema(by_alias=True, mode="validation")
+    """The options of an object, as a source and as a target; a setting within another is named by both, with a dot."""
+    parts = [_table_of(model) for model in dict.fromkeys([item.source_options or item.options, item.options])]
+    return "\n".join([f"## Options of {item.title}\n", *parts])
+
+
+def _table_of(model: type[Options]) -> str:
+    schema = model.model_json_schema(by_alias=True, mode="validation")
     text = str(schema.get("description", "")).split("\n\n")[0].replace("\n", " ").replace("``", "`")
-    head = f"## Options of {item.title}\n\n{text}\n\n"
     if not schema.get("properties"):
-        return head
-    return head + _settings(_flat(schema, schema.get("$defs", {})), schema.get("$defs", {}))
+        return ""
+    return f"{text}\n\n{_settings(_flat(schema, schema.get('$defs', {})), schema.get('$defs', {}))}"
 
 
 def _flat(block: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:

@@ -218,7 +218,7 @@ def test_a_touchpoint_moved_to_another_day_moves_its_event_and_keeps_its_hour(tm
 
 def test_a_touchpoint_that_another_job_of_the_hub_made_is_not_carried_on(tmp_path: Path) -> None:
     sync = settled(tmp_path)
-    account = next(iter(sync._accounts()))
+    account = next(iter(sync.common_accounts()))
     made = sync.lab.act("totango", "create_touchpoint", account_id=account, subject="From a meeting", content="Text.")
     ledger, now = sync.lab.ledger, sync.lab.clock.now()
     from cshub.core.linking import new_link

@@ -46,14 +46,14 @@ class Sync:
 
     def salesforce(self) -> Counter[Row]:
         """Records of Salesforce whose account Totango has."""
-        accounts = set(self._accounts().values())
+        accounts = set(self.common_accounts().values())
         held = self.lab.sandbox.service("salesforce").state()[self.kind.salesforce_name]
         live = (row for row in held if not row["IsDeleted"] and row["AccountId"] in accounts and not row.get("IsChild"))
         return Counter(self.kind.of_salesforce(row) for row in live)
 
     def totango(self) -> Counter[Row]:
         """Records of Totango whose account Salesforce has."""
-        accounts = self._accounts()
+        accounts = self.common_accounts()
         held = self.lab.sandbox.service("totango").state()[self.kind.totango_name]
         return Counter(
             self.kind.of_totango({**row, "account_id": accounts[row["account_id"]]})
@@ -72,7 +72,7 @@ class Sync:
 
     def event(self, **fields: Any) -> str:
         """A user of Salesforce makes a record of an account that both have; its id."""
-        account = next(iter(self._accounts().values()))
+        account = next(iter(self.common_accounts().values()))
         given = {**self.kind.new, "WhatId": account, **fields}
         row = self.lab.act("salesforce", "create_record", object=self.kind.object, fields=given)
         self.lab.wait(minutes=1)
@@ -106,7 +106,7 @@ class Sync:
         assert key is not None
         return key
 
-    def _accounts(self) -> dict[str, str]:
+    def common_accounts(self) -> dict[str, str]:
         """Totango's account id → id in Salesforce, of accounts that both have."""
         held = {row["Id"] for row in self.lab.sandbox.service("salesforce").state()["accounts"] if not row["IsDeleted"]}
         accounts = self.lab.sandbox.service("totango").state()["accounts"]

@@ -16,6 +16,7 @@ from cshub.core.planning import Desired, PlanRow, Rule
 from cshub.core.records import Link, RecordKey, RunKind
 from cshub.pipeline.locking import locked
 from cshub.pipeline.map import staged_rows
+from cshub.pipeline.rivals import Rivals
 from cshub.pipeline.run import CHUNK, Run
 from cshub.pipeline.settle import AFTER_TAKEOVER_S, settle
 from cshub.pipeline.targets import Targets, batches, is_alive
@@ -42,12 +43,13 @@ def diff(run: Run, mapped: FrameRef) -> Planned:
     """Plan everything that map staged, and stage the plan. Nothing is written to either system.
 
     Writes whose answers an earlier run lost, in either direction, are settled first: a plan made before that would be
-    wrong.
+    wrong. A record that another run has written since this one began to read it is left to the next run.
     """
+    rivals = Rivals.of(run)
     if run.kind is not RunKind.DRY and run.ledger.open_intents(run.pair):
         with locked(run) as fence:
             settle(Writer(run, fence), patience_s=AFTER_TAKEOVER_S)
-    rows = plan_mapped(run, list(staged_rows(run, mapped)))
+    rows = rivals.without_outdated(plan_mapped(run, list(staged_rows(run, mapped))))
     ref = stage_plan(run, rows)
     warnings = Counter(warning for row in rows for warning in _new_warnings(row))
     linked = sum(run.ledger.count_links(run.pair).values())

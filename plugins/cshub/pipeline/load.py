@@ -10,8 +10,8 @@ from itertools import groupby
 
 from cshub.core.errors import TransientError
 from cshub.core.linking import learned
-from cshub.core.planning import PlanRow
-from cshub.core.records import Action, Link, LinkState, Outcome, RejectEntry, RunKind, RunOutcome
+from cshub.core.planning import PlanRow, Rule
+from cshub.core.records import Action, Link, LinkState, Origin, Outcome, RejectEntry, RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window, next_watermark
 from cshub.pipeline.diff import staged_plan
@@ -85,7 +85,7 @@ def load(run: Run, order: LoadOrder) -> Loaded:
         read_back(writer, task.rows_to_read_back())
         statistics = task.statistics(order.mapped)
         outcome = RunOutcome.GREEN if statistics.is_green else RunOutcome.RED
-        _advance_watermark(run, order)
+        _advance_watermark(run, order, task.left_out())
         run.ledger.close_run(run.run_id, outcome, statistics, now=run.clock.now())
     return Loaded(statistics, outcome)
 
@@ -190,6 +190,15 @@ class _Load:
         outcome = self.settled[row.source_key].outcome
         return outcome is Outcome.CREATED or (outcome is Outcome.UPDATED and row.source_key in self.sent)
 
+    def left_out(self) -> list[PlanRow]:
+        """Rows of the window whose records had moved when they were to be written."""
+        reason = Rule.MOVED_SINCE_PLAN.value
+        return [
+            row
+            for row in self.rows
+            if row.origin is Origin.WINDOW and self.settled[row.source_key] == Written(Outcome.SKIPPED, reason)
+        ]
+
     def statistics(self, mapped: RunStatistics) -> RunStatistics:
         outcomes = Counter(written.outcome for written in self.settled.values())
         skipped = Counter(item.reason for item in self.settled.values() if item.outcome is Outcome.SKIPPED)
@@ -291,12 +300,19 @@ def _still_rejected(run: Run, rejects: Sequence[RejectEntry]) -> Sequence[Reject
     return [entry for entry in rejects if entry.source_key not in handled]
 
 
-def _advance_watermark(run: Run, order: LoadOrder) -> None:
-    """Move the watermark to the window's end, but never beyond the moment of reading: what is to come was not read."""
+def _advance_watermark(run: Run, order: LoadOrder, left_out: Sequence[PlanRow]) -> None:
+    """Move the watermark to the window's end.
+
+    Never beyond the moment of reading, as what is to come was not read; nor beyond a change that was left out because
+    the record had moved: the next run reads it again.
+    """
     if run.kind not in _WATERMARK_KINDS:
         return
     position = next_watermark(order.window, run.ledger.watermark(run.bound.id), first_run=order.first_run)
     opened = run.ledger.run(run.run_id)
     if position is not None and opened is not None:
-        position = min(position, opened.opened_at)
+        changed_at = [row.source.modified_at if row.source else None for row in left_out]
+        if None in changed_at:
+            return
+        position = min([position, opened.opened_at, *(at for at in changed_at if at is not None)])
         run.ledger.set_watermark(run.bound.id, position, run.run_id, run.clock.now())

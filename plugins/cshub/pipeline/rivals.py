@@ -1,0 +1,62 @@
+"""Other runs of a pair that were at work while this one read: what it read may be older than what the ledger says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Self
+
+from cshub.core.planning import PlanRow, Rule
+from cshub.core.records import Action
+from cshub.ledger import RunRow
+from cshub.pipeline.guard import LOCK_TTL
+from cshub.pipeline.run import Run
+
+CALL_TAKES = timedelta(seconds=30)  # how long after its intent a call may still have written
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """``run_ids``: runs of either direction; ``keys``: records of this run's source that a broken-off write changed."""
+
+    run: Run
+    run_ids: frozenset[str]
+    keys: frozenset[str]
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """As the ledger knows them now: to be asked before open intents are settled."""
+        own = run.ledger.run(run.run_id)
+        if own is None:
+            return cls(run, frozenset(), frozenset())
+        other = run.other_direction
+        jobs = [run.bound.id] if other is None else [run.bound.id, other.bound.id]
+        runs = [item for job in jobs for item in run.ledger.runs(job) if item.run_id != run.run_id]
+        late = [intent for intent in run.ledger.open_intents(run.pair) if intent.begun_at > own.opened_at - CALL_TAKES]
+        keys = {intent.source_key if intent.pair == run.pair else intent.target_key for intent in late}
+        return cls(
+            run,
+            frozenset(item.run_id for item in runs if _was_at_work(item, own.opened_at)),
+            frozenset(key for key in keys if key is not None),
+        )
+
+    def without_outdated(self, rows: Sequence[PlanRow]) -> list[PlanRow]:
+        """The rows, those left out that rest on a reading of the source from before a rival's change."""
+        if not self.run_ids and not self.keys:
+            return list(rows)
+        deciding = [row.source_key for row in rows if row.action is not Action.UNCHANGED or row.teaches]
+        links = self.run.ledger.links(self.run.pair, deciding)
+        outdated = {key for key, link in links.items() if link.run_id in self.run_ids or key in self.keys}
+        return [_left_out(row) if row.source_key in outdated else row for row in rows]
+
+
+def _was_at_work(item: RunRow, since: datetime) -> bool:
+    return item.updated_at > (since - LOCK_TTL if item.closed_at is None else since)
+
+
+def _left_out(row: PlanRow) -> PlanRow:
+    rule = Rule.MOVED_SINCE_PLAN
+    return replace(
+        row, action=Action.SKIP, rule=rule, reason=rule.value, values={}, changes=(), source=None, target=None
+    )

@@ -192,7 +192,7 @@ def _params() -> dict[str, Param]:
             type="boolean",
             title="Full sync",
             description="Forget what was read before, and read as far back as the job allows. Linked records that the "
-            "source no longer lists are asked for by id, so that deletions are found too.",
+            "source no longer lists are asked for by id, so that deletions which it can still prove are found too.",
             section=SELDOM,
         ),
         "only_waiting": Param(

@@ -115,13 +115,21 @@ def connected(cshub: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def unhurried(connected: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cshub]:
-    """The command line with a Totango that shows writes at once and counts no calls."""
-    fields = {"conn_type": "totango", "host": sandbox.totango.url, "password": sandbox.totango.token}
+def still(sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
+    """The world with a clock that stands: no summary is finished meanwhile. Its Totango shows writes at once."""
+    before = sandbox.control.switch("totango")
+    sandbox.control.switch("totango", rate_limit=1_000_000, search_lag_s=0.0)
+    sandbox.control.freeze()
+    yield sandbox
+    sandbox.control.freeze(False)
+    sandbox.control.switch("totango", **{name: before[name] for name in ("rate_limit", "search_lag_s")})
+
+
+@pytest.fixture
+def unhurried(connected: Cshub, still: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Cshub:
+    """The command line with such a world, and calls to Totango that are not held up."""
+    fields = {"conn_type": "totango", "host": still.totango.url, "password": still.totango.token}
     extra = {"calls_per_minute": 10_000}
     monkeypatch.setenv("AIRFLOW_CONN_TOTANGO_DEFAULT", json.dumps({**fields, "extra": extra}))
     monkeypatch.setattr(readback, "SEARCH_LAG_S", 0.0)
-    before = sandbox.control.switch("totango")
-    sandbox.control.switch("totango", rate_limit=1_000_000, search_lag_s=0.0)
-    yield connected
-    sandbox.control.switch("totango", **{name: before[name] for name in ("rate_limit", "search_lag_s")})
+    return connected

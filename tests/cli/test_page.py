@@ -80,17 +80,17 @@ def told(command: str, text: str) -> list[str]:
 @pytest.mark.live
 @pytest.mark.timeout(300)
 def test_the_page_shows_what_the_commands_print(
-    connected: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    connected: Cshub, still: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(PROJECT / "include", connected.folder / "include")
     monkeypatch.setenv("CSHUB_JOBS_DIR", str(connected.folder / "include" / "jobs"))
     monkeypatch.setenv("CSHUB_MAPPINGS_DIR", str(connected.folder / "include" / "mappings"))
-    login = sandbox.salesforce_login
+    login = still.salesforce_login
     org = {
         "domain": login["domain"],
         "consumer_key": login["client_id"],
         "consumer_secret": login["client_secret"],
-        "endpoint_override": sandbox.salesforce.url,
+        "endpoint_override": still.salesforce.url,
     }
     monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_DEFAULT", json.dumps({"conn_type": "salesforce", "extra": org}))
     (Path("drafts")).mkdir()

@@ -31,7 +31,7 @@ Full = Annotated[
     typer.Option(
         "--full",
         help="Full sync: ignore what earlier runs have read. Linked records that the source no longer lists are asked "
-        "for by id, so deletions are found however old they are.",
+        "for by id, so deletions that it can still prove are found too.",
     ),
 ]
 Records = Annotated[

@@ -369,6 +369,16 @@ def test_a_create_whose_answer_was_lost_is_found_and_an_edit_made_since_is_carri
     assert len(sync.services[TOTANGO].records) == 1
 
 
+def test_an_edit_made_between_a_write_and_its_reading_back_is_carried_over() -> None:
+    sync = synced()
+    sync.edit(SALESFORCE, subject="Ours")
+    sync.run(RunStep(SALESFORCE, before_reading_back=(Act("edit", TOTANGO, 0, {"title": "Theirs", "body": "New"}),)))
+    row = sync.runs(TOTANGO)
+    assert (row.action, row.rule) == (Action.UPDATE, Rule.CHANGED_IN_SOURCE)
+    assert (sync.holds(SALESFORCE)["subject"], sync.holds(SALESFORCE)["description"]) == ("Theirs", "New")
+    assert sync.rests()
+
+
 def test_fields_that_only_the_other_job_reads_are_noted_and_carried_by_it() -> None:
     sync = synced(description="Agreed")
     sync.edit(TOTANGO, score="9")

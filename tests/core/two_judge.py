@@ -180,6 +180,13 @@ class Judge:
                         self._right_winner(direction, row, look, name, source_wins=False)
                     self._settle((look.thing, direction.source, path), look.source_values[path], look.source_seen)
 
+    def found(self, direction: Direction, row: PlanRow, look: Look) -> None:
+        """A write without an answer was found done: by the job, or by a person who did the same."""
+        self.decided(direction, row, look)
+        for change in row.changes:
+            if change.winner == "source":
+                self._settle((look.thing, direction.target, change.field), change.after, self.acts)
+
     def lost(self, target: str, thing: int) -> None:
         """An answer was lost: the write may be sent again."""
         self.extra[thing, target] += 1

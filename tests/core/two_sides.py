@@ -341,7 +341,7 @@ class Simulation:
                 continue
             if intent.operation is Operation.CREATE:
                 self.judge.first_seen(self.services[direction.target].records[record.key], self.judge.acts)
-            self.judge.decided(direction, row, look)
+            self.judge.found(direction, row, look)
             self.ledger.save(source, found_done(intent, link, record, kinds=direction.kinds))
         self.intents.clear()
 

@@ -116,3 +116,10 @@ def test_a_search_whose_total_stays_wrong_is_a_short_read(sandbox: Sandbox) -> N
 def test_all_accounts_are_scanned(sandbox: Sandbox) -> None:
     found = {row["id"] for rows in client_on(sandbox).scan_accounts() for row in rows}
     assert found == set(account_ids(sandbox))
+
+
+def test_an_account_that_bears_an_id_of_15_characters_is_found_by_its_18(sandbox: Sandbox) -> None:
+    attributes = {"sfid": "0015g00000XyZ12"}
+    service_of(sandbox).act("create_account", {"id": "K-1", "name": "Keyed", "attributes": attributes})
+    reference = to_18("0015g00000XyZ12")
+    assert finder(sandbox, by="foreign_key", attribute="sfid").find({reference}) == {reference: "K-1"}

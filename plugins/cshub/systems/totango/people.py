@@ -64,7 +64,7 @@ class AccountFinder:
 
     def _by_foreign_key(self, references: AbstractSet[str], attribute: str) -> dict[str, str]:
         keys = {reference: _foreign_key(reference) for reference in references}
-        spellings = {spelling for key in keys.values() for spelling in (key, key.lower())}
+        spellings = {spelling for key in keys.values() for spelling in _foreign_key_forms(key)}
         accounts: dict[str, set[str]] = defaultdict(set)
         for batch in batches(spellings):
             pages = self._client.search_accounts([attribute_in(attribute, batch)], fields=[attribute_field(attribute)])
@@ -161,6 +161,11 @@ def _foreign_key(reference: str) -> str:
     """The reference in the one form that is unique without case: Salesforce ids with 18 characters."""
     text = reference.strip()
     return to_18(text) if is_salesforce_id(text) else text
+
+
+def _foreign_key_forms(key: str) -> list[str]:
+    """Spellings in which an account may bear a key; of 15 characters in lower case nobody can tell which id it is."""
+    return [key, key.lower(), *([key[:15]] if is_salesforce_id(key) else [])]
 
 
 def batches(values: AbstractSet[str], size: int = _BATCH) -> Iterator[Sequence[str]]:

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from cshub.core.errors import SpecError
 from cshub.core.ids import is_salesforce_id, to_18
+from cshub.core.objects import ObjectSpec
 from cshub.core.ports import Reading
 from cshub.core.records import Page, Presence, RecordKey, SourceRecord
+from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.window import Window
 from cshub.systems.salesforce.bodies import moment_in
 from cshub.systems.salesforce.catalog import PARTICIPANT_EMAILS, SOURCES
 from cshub.systems.salesforce.client import MOST_RETRIEVED, SalesforceClient
 from cshub.systems.salesforce.condition_fields import check_fields
 from cshub.systems.salesforce.conditions import check_filter
+from cshub.systems.salesforce.described import described_source
 from cshub.systems.salesforce.fields import ObjectFields
 from cshub.systems.salesforce.options import ActivitySourceOptions, AnySourceOptions
 from cshub.systems.salesforce.port import SalesforcePort
@@ -45,10 +47,18 @@ class SalesforceRecords(SalesforcePort):
     def check_options(self) -> None:
         """Raises :class:`SpecError` for an object, field or filter that the org does not have or the user not see."""
         _ = self._reader
-        if self._options.filter:
-            report = check_filter(self._options.filter)
-            if faults := check_fields(report, self._options.object_name, self._client.describe):
-                raise SpecError(f"The filter does not fit the org: {' '.join(map(str, faults))}")
+        refuse_options(self.option_faults(), "source.options")
+
+    def option_faults(self) -> list[OptionFault]:
+        """Every fault of the filter's fields. Raises :class:`SpecError` when the user sees no such object."""
+        _ = self._fields.description
+        text = self._options.filter
+        faults = check_fields(check_filter(text), self._options.object_name, self._client.describe) if text else []
+        return [OptionFault("filter", f"column {item.column}: {item.reason}", item.remedy) for item in faults]
+
+    def described(self, paths: Sequence[str]) -> ObjectSpec:
+        """See :func:`described_source`."""
+        return described_source(SOURCES[type(self._options)], self._fields, paths)
 
     def read_window(self, window: Window) -> Iterator[Page]:
         """Records changed in the window that pass the filter; then those deleted in it, whatever the filter.

@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from cshub.core.errors import DataError
+from cshub.core.errors import DataError, SpecError
 from cshub.core.ids import is_salesforce_id, to_18
+from cshub.core.objects import ObjectSpec
 from cshub.core.ports import Verdict, Write
 from cshub.core.records import RecordKey, TargetRecord
+from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.window import Window
 from cshub.systems.salesforce.accounts import AccountFinder
+from cshub.systems.salesforce.catalog import TARGETS
 from cshub.systems.salesforce.client import SalesforceClient
+from cshub.systems.salesforce.described import described_target
 from cshub.systems.salesforce.fields import ObjectFields
 from cshub.systems.salesforce.options import AnyTargetOptions
 from cshub.systems.salesforce.payloads import Payloads
@@ -20,7 +24,7 @@ from cshub.systems.salesforce.people import PeopleFinder
 from cshub.systems.salesforce.port import SalesforcePort
 from cshub.systems.salesforce.recognition import marks_of, recognised
 from cshub.systems.salesforce.sending import Sender
-from cshub.systems.salesforce.target_checks import check_target_options
+from cshub.systems.salesforce.target_checks import target_option_faults
 from cshub.systems.salesforce.target_reader import TargetReader
 from cshub.systems.salesforce.target_writer import TargetWriter
 
@@ -51,8 +55,20 @@ class SalesforceTarget(SalesforcePort):
 
     def check_options(self) -> None:
         """Raises :class:`SpecError` for an object, field, user or value that the org does not have."""
-        check_target_options(self._client, self._fields, self._options)
-        _ = self._payloads.default_owner
+        refuse_options(self.option_faults(), "target.options")
+
+    def option_faults(self) -> list[OptionFault]:
+        """Every option that does not fit the org. Raises :class:`SpecError` when the user sees no such object."""
+        faults = target_option_faults(self._client, self._fields, self._options)
+        try:
+            _ = self._payloads.default_owner
+        except SpecError as error:
+            faults.append(OptionFault("default_owner", str(error).partition(". ")[0], "Name another user."))
+        return faults
+
+    def described(self, paths: Sequence[str]) -> ObjectSpec:
+        """See :func:`described_target`; of parents nothing can be written."""
+        return described_target(TARGETS[type(self._options)], self._fields, keys=self._options.keys())
 
     def resolve_accounts(self, references: AbstractSet[str]) -> Mapping[str, str]:
         """See :meth:`AccountFinder.find`."""

@@ -133,3 +133,17 @@ def unhurried(connected: Cshub, still: RunningSandbox, monkeypatch: pytest.Monke
     monkeypatch.setenv("AIRFLOW_CONN_TOTANGO_DEFAULT", json.dumps({**fields, "extra": extra}))
     monkeypatch.setattr(readback, "SEARCH_LAG_S", 0.0)
     return connected
+
+
+@pytest.fixture
+def connected_org(connected: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Cshub:
+    """The command line with connections to all three services."""
+    login = sandbox.salesforce_login
+    extra = {
+        "domain": login["domain"],
+        "consumer_key": login["client_id"],
+        "consumer_secret": login["client_secret"],
+        "endpoint_override": sandbox.salesforce.url,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_DEFAULT", json.dumps({"conn_type": "salesforce", "extra": extra}))
+    return connected

@@ -24,6 +24,11 @@ mapping:
     - {source: subjekt, target: subject, locked: true}
     - {source: meeting_summary, target: content, locked: true}
 """
+MAPPED = """\
+    - {source: AccountId, target: account_id, key: true}
+    - {source: Id, target: task_id, key: true}
+    - {source: Nope__c, target: title}
+"""
 
 
 def draft(folder: Path, name: str, text: str) -> str:
@@ -96,6 +101,19 @@ def test_online_validation_names_a_token_that_is_wrong(
     assert answer.code == 1
     assert [fault["field"] for fault in answer.document["jobs"][0]["faults"]] == ["source.connection"]
     assert "wrong-token" not in answer.out + answer.err
+
+
+def test_online_validation_names_a_filter_and_a_field_that_the_org_does_not_have(connected_org: Cshub) -> None:
+    job = "salesforce_tasks_inbound"
+    text = (PROJECT / "include" / "jobs" / f"{job}.yaml").read_text("utf-8")
+    filtered = text.replace(
+        "  connection: salesforce_default", "  connection: salesforce_default\n  options: {filter: Nope__c = 1}", 1
+    )
+    for changed in (filtered, text + "mapping:\n  fields:\n" + MAPPED):
+        answer = connected_org("validate", draft(connected_org.folder, job, changed), "--online", "--json")
+        assert "jobs" in answer.document, answer.out
+        (fault,) = answer.document["jobs"][0]["faults"]
+        assert fault["field"] == "source.options" and "Nope__c" in fault["reason"], answer
 
 
 def test_the_examples_of_a_job_pass(cshub: Cshub) -> None:

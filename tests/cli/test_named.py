@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 from tests.cli.conftest import JOB, WEEK, Cshub
 
@@ -10,31 +8,17 @@ from cshub_sandbox.testing import RunningSandbox
 TASKS = "salesforce_tasks_inbound"
 
 
-@pytest.fixture
-def org(connected: Cshub, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Cshub:
-    """The command line with connections to all three services."""
-    login = sandbox.salesforce_login
-    extra = {
-        "domain": login["domain"],
-        "consumer_key": login["client_id"],
-        "consumer_secret": login["client_secret"],
-        "endpoint_override": sandbox.salesforce.url,
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_DEFAULT", json.dumps({"conn_type": "salesforce", "extra": extra}))
-    return connected
-
-
 def test_a_plan_of_named_records_is_about_these_only(connected: Cshub) -> None:
     keys = [row["source_key"] for row in connected.json("plan", JOB, *WEEK)["rows"][:2]]
     made = connected.json("plan", JOB, "--record", keys[0], "--record", keys[1], "--record", keys[0])
     assert sorted(row["source_key"] for row in made["rows"]) == sorted(keys)
 
 
-def test_a_salesforce_record_may_be_named_in_any_form_of_its_id(org: Cshub) -> None:
+def test_a_salesforce_record_may_be_named_in_any_form_of_its_id(connected_org: Cshub) -> None:
     soql = "SELECT Id FROM Task WHERE AccountId != null ORDER BY Id LIMIT 1"
-    (task,) = org.json("salesforce", "query", soql)["records"]
+    (task,) = connected_org.json("salesforce", "query", soql)["records"]
     for form in (task["Id"], task["Id"][:15], task["Id"].lower()):
-        (row,) = org.json("plan", TASKS, "--record", form)["rows"]
+        (row,) = connected_org.json("plan", TASKS, "--record", form)["rows"]
         assert row["source_key"] == task["Id"], form
 
 

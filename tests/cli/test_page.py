@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -80,19 +79,11 @@ def told(command: str, text: str) -> list[str]:
 @pytest.mark.live
 @pytest.mark.timeout(300)
 def test_the_page_shows_what_the_commands_print(
-    connected: Cshub, still: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    connected_org: Cshub, still: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(PROJECT / "include", connected.folder / "include")
-    monkeypatch.setenv("CSHUB_JOBS_DIR", str(connected.folder / "include" / "jobs"))
-    monkeypatch.setenv("CSHUB_MAPPINGS_DIR", str(connected.folder / "include" / "mappings"))
-    login = still.salesforce_login
-    org = {
-        "domain": login["domain"],
-        "consumer_key": login["client_id"],
-        "consumer_secret": login["client_secret"],
-        "endpoint_override": still.salesforce.url,
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_DEFAULT", json.dumps({"conn_type": "salesforce", "extra": org}))
+    shutil.copytree(PROJECT / "include", connected_org.folder / "include")
+    monkeypatch.setenv("CSHUB_JOBS_DIR", str(connected_org.folder / "include" / "jobs"))
+    monkeypatch.setenv("CSHUB_MAPPINGS_DIR", str(connected_org.folder / "include" / "mappings"))
     (Path("drafts")).mkdir()
     Path("drafts/quarterly.yaml").write_text(DRAFT, "utf-8")
     page = PAGE.read_text("utf-8")
@@ -106,7 +97,7 @@ def test_the_page_shows_what_the_commands_print(
 
     def printed(match: re.Match[str]) -> str:
         shown = Shown(int(match[1]) if match[1] else None, match[2], match[3])
-        answer = connected(*shlex.split(today(shown.command)))
+        answer = connected_org(*shlex.split(today(shown.command)))
         assert answer.code == (1 if "drafts/" in shown.command else 0), (shown.command, answer.err)
         for pattern in last:
             found = pattern.search(answer.out)

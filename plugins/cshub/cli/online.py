@@ -8,6 +8,7 @@ from typing import Any
 from cshub.cli.airflow_home import settle_airflow
 from cshub.cli.selection import Selected
 from cshub.core.errors import Fault, HubError, TransientError
+from cshub.core.mapping import compile_mapping
 
 CONNECTION_REMEDY = "Correct the connection under Admin, Connections; its Test button asks the same."
 
@@ -34,8 +35,11 @@ def online_faults(item: Selected) -> list[Fault]:
             faults.append(Fault(path, field, str(error).rstrip("."), remedy))
             return None
 
+    fields = compile_mapping(bound, item.source, item.target, version="check").source_fields
     ends: dict[str, Callable[[], Any]] = {
-        "source": lambda: registry.open_source(bound.source, job.source.connection, bound.source_options),
+        "source": lambda: registry.open_source(
+            bound.source, job.source.connection, bound.source_options, fields=fields
+        ),
         "target": lambda: registry.open_target(bound.target, job.target.connection, bound.target_options),
     }
     for side, opened in ends.items():

@@ -26,8 +26,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from cshub.core.comparison import NATIVE_OVERWRITE, Comparison, Sides, may_write, state_of
 from cshub.core.jobs import TargetEdit
-from cshub.core.merge import NATIVE_OVERWRITE, Comparison, Sides, may_write, merge, state_of
+from cshub.core.merge import merge
 from cshub.core.planning import Desired, PlanRow, PlanRules, Rule, TargetView
 from cshub.core.records import Action, Change, Link, LinkSide, LinkState, Origin, Presence, TargetRecord
 from cshub.core.values import fingerprints, is_blank, parse_moment

@@ -109,11 +109,12 @@ def test_online_validation_names_a_filter_and_a_field_that_the_org_does_not_have
     filtered = text.replace(
         "  connection: salesforce_default", "  connection: salesforce_default\n  options: {filter: Nope__c = 1}", 1
     )
-    for changed in (filtered, text + "mapping:\n  fields:\n" + MAPPED):
+    mapped = text + "mapping:\n  fields:\n" + MAPPED
+    for changed, place in ((filtered, "source.options.filter"), (mapped, "mapping.fields[2].source")):
         answer = connected_org("validate", draft(connected_org.folder, job, changed), "--online", "--json")
         assert "jobs" in answer.document, answer.out
         (fault,) = answer.document["jobs"][0]["faults"]
-        assert fault["field"] == "source.options" and "Nope__c" in fault["reason"], answer
+        assert fault["field"] == place and "Nope__c" in fault["reason"], answer
 
 
 def test_the_examples_of_a_job_pass(cshub: Cshub) -> None:

@@ -25,12 +25,18 @@ _KEYS = frozenset({Role.RECORD_KEY, Role.ACCOUNT_KEY})
 MIN_DAILY_S = 23 * 3600  # a daily schedule has 23 hours between two runs when the clocks go forward
 
 
-def check_job(bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: CheckedFile) -> list[Fault]:
-    """Every fault of a job that its files alone can show: those of the job file by line, then those of the template."""
+def check_job(
+    bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: CheckedFile, *, online: bool = False
+) -> list[Fault]:
+    """Every fault of a job, those of the job file by line, then those of the template.
+
+    ``source`` and ``target`` are what the catalogues say, or, ``online``, what the services themselves do: remedies
+    then name the rights of the signed-in user too.
+    """
     with suppress(ValidationError):  # told by _check_options
         target = target.with_keys(target.options.model_validate(bound.target_options))
     faults = [
-        *check_rows(bound, source, target, at),
+        *check_rows(bound, source, target, at, online=online),
         *_check_required(bound, target, at),
         *_check_duplicates(bound, at),
         *_check_locked(bound, at),
@@ -48,7 +54,8 @@ def _check_required(bound: BoundJob, target: ObjectSpec, at: CheckedFile) -> lis
     where: FieldPath = ("mapping", "fields") if at.own_mapping else ("type",)
     for spec in target.fields.values():
         is_key = spec.role in _KEYS
-        if (spec.required or is_key) and spec.name not in mapped and spec.role not in covered:
+        is_needed = is_key or (spec.required and (spec.role is not Role.VALUE or bound.job.allow_new_records))
+        if is_needed and spec.name not in mapped and spec.role not in covered:
             kind = "required key" if is_key else "required attribute"
             faults.append(
                 at.fault(where, f"the {kind} {spec.name} is not mapped", f"Add a row with `target: {spec.name}`.")
@@ -102,7 +109,7 @@ def _check_skip_rules(bound: BoundJob, source: ObjectSpec, at: CheckedFile) -> l
     for index, rule in enumerate(bound.skip_when):
         for position, condition in enumerate(rule.when):
             name = condition.field.split(".")[0]
-            if name in source.fields:
+            if name in source.fields or condition.field in source.fields:
                 continue
             base: FieldPath = ("mapping", "skip_when") if own else ("skip_when",)
             path: FieldPath = (*base, index, "when", position, "field")

@@ -14,8 +14,9 @@ from cshub.core.planning import NEWEST
 from cshub.core.text import length
 from cshub.core.transforms import TRANSFORMS, parse_step, usage
 from cshub.core.values import cast
-from cshub.core.wording import suggest
+from cshub.core.wording import closest, suggest
 
+MOST_NAMED = 40
 _TEXTUAL = frozenset({Kind.TEXT, Kind.RICH_TEXT, Kind.ID, Kind.EMAIL, Kind.DATE, Kind.DATETIME})
 _CASTABLE: Mapping[Kind, frozenset[Kind]] = {
     Kind.TEXT: _TEXTUAL | {Kind.NUMBER, Kind.BOOLEAN},
@@ -31,18 +32,24 @@ _CASTABLE: Mapping[Kind, frozenset[Kind]] = {
 }
 
 
-def check_rows(bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: CheckedFile) -> list[Fault]:
-    """Faults of each row alone: its fields, kinds, lengths, transforms and fixed values."""
+def check_rows(
+    bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: CheckedFile, *, online: bool = False
+) -> list[Fault]:
+    """Faults of each row alone: its fields, kinds, lengths, transforms, fixed values and tables.
+
+    ``online``: the objects are as the signed-in user sees them.
+    """
     faults: list[Fault] = []
     for index, row in enumerate(bound.fields):
         origin = _source_field(row, source)
         if row.source is not None and origin is None and not source.open_ended:
+            word = row.source if online else row.source.split(".")[0]
             faults.append(
                 at.row_fault(
                     index,
                     "source",
                     f"{source.title} has no field {row.source!r}",
-                    suggest(row.source.split(".")[0], list(source.fields)),
+                    _nearest(word, source, online=online),
                 )
             )
         if row.fallback is not None and not _is_known(row.fallback, source):
@@ -56,18 +63,21 @@ def check_rows(bound: BoundJob, source: ObjectSpec, target: ObjectSpec, at: Chec
                     index,
                     "target",
                     f"{target.title} has no attribute {row.target!r}",
-                    suggest(row.target, list(target.fields)),
+                    _nearest(row.target, target, online=online),
                 )
             )
             continue
-        faults.extend(_check_attribute(index, row, attribute, at, creating=bound.job.allow_new_records))
+        creating = bound.job.allow_new_records
+        faults.extend(_check_attribute(index, row, attribute, at, creating=creating, online=online))
+        faults.extend(_check_choices(index, row, origin, attribute, at, skipped=_skipped_values(row, bound)))
         faults.extend(_check_kinds(index, row, origin, attribute, at))
     return faults
 
 
 def _check_attribute(
-    index: int, row: FieldMap, attribute: FieldSpec, at: CheckedFile, *, creating: bool
+    index: int, row: FieldMap, attribute: FieldSpec, at: CheckedFile, *, creating: bool, online: bool
 ) -> list[Fault]:
+    removing = "Give the signed-in user edit access to the field, or remove this row." if online else "Remove this row."
     is_key = attribute.role in {Role.RECORD_KEY, Role.ACCOUNT_KEY}
     unsent = attribute.role in UNSENT
     table: Sequence[tuple[bool, str, str, str]] = (
@@ -81,7 +91,7 @@ def _check_attribute(
             not attribute.createable and not attribute.updateable and not unsent,
             "target",
             f"{attribute.name} cannot be written",
-            "Remove this row.",
+            removing,
         ),
         (
             not attribute.createable and attribute.updateable and not unsent and creating,
@@ -115,20 +125,46 @@ def _check_attribute(
         ),
     )
     faults = [at.row_fault(index, part, reason, remedy) for wrong, part, reason, remedy in table if wrong]
-    if attribute.picklist and row.constant is None and not row.translate:
-        faults.append(
-            at.row_fault(
-                index,
-                "target",
-                f"{attribute.name} takes only {', '.join(attribute.picklist)}, and there is no translation table",
-                "Add `translate:` with a row for each value of the source.",
-            )
-        )
     if row.translate and row.translate.otherwise is Otherwise.NULL and attribute.required:
         faults.append(
             at.row_fault(index, "translate", f"{attribute.name} must always hold a value", "Write `otherwise: reject`.")
         )
     return faults
+
+
+def _check_choices(
+    index: int,
+    row: FieldMap,
+    origin: FieldSpec | None,
+    attribute: FieldSpec,
+    at: CheckedFile,
+    *,
+    skipped: Collection[str],
+) -> list[Fault]:
+    """Values of a list on either side that the row's table does not lead over."""
+    if row.constant is not None:
+        return []
+    source_values = [value for value in (origin.picklist if origin and origin.picklist else ()) if value not in skipped]
+    if row.translate is None:
+        fits = bool(source_values) and set(source_values) <= set(attribute.picklist or ())
+        if not attribute.picklist or fits:
+            return []
+        reason = f"{attribute.name} takes only {', '.join(attribute.picklist)}, and there is no translation table"
+        return [at.row_fault(index, "target", reason, "Add `translate:` with a row for each value of the source.")]
+    missing = [value for value in source_values if value not in row.translate.table]
+    if not missing or row.transforms or row.translate.otherwise is not Otherwise.REJECT:
+        return []
+    reason = f"the table has no row for {', '.join(missing)} of {row.source}: such records are rejected"
+    remedy = (
+        "Add a row for each, write `otherwise: keep` or `otherwise: null`, or leave them out by a rule of skip_when."
+    )
+    return [at.row_fault(index, "translate", reason, remedy)]
+
+
+def _skipped_values(row: FieldMap, bound: BoundJob) -> set[str]:
+    """Values of the row's source field for which a rule leaves the record out."""
+    tests = [rule.when[0] for rule in bound.skip_when if len(rule.when) == 1 and rule.when[0].field == row.source]
+    return {str(value) for test in tests for value in (test.in_ or [test.equals])}
 
 
 def _check_policy(index: int, row: FieldMap, source: ObjectSpec, target: ObjectSpec, at: CheckedFile) -> list[Fault]:
@@ -221,6 +257,13 @@ def _source_field(row: FieldMap, source: ObjectSpec) -> FieldSpec | None:
         return exact
     parent = source.fields.get(row.source.split(".")[0])
     return replace(parent, kind=Kind.ANY, max_length=None) if parent and parent.kind is Kind.ANY else None
+
+
+def _nearest(word: str, spec: ObjectSpec, *, online: bool) -> str:
+    """A remedy for a name that the object does not have; a long list of names helps nobody."""
+    names = list(spec.fields)
+    near = suggest(word, names) if len(names) <= MOST_NAMED or closest(word, names) else "Use the API name of a field."
+    return f"{near} Or give the signed-in user access to the field." if online else near
 
 
 def _transform_remedy(entry: str | Mapping[str, object]) -> str:

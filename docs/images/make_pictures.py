@@ -29,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 JOB = "chorus_touchpoints_inbound"
 GUARDED = "salesforce_touchpoints_outbound"
 VANISHED = 6
+SEARCH_LAG_S = 3.0
 USER, PASSWORD = "admin", "cshub-demo"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"]
@@ -85,6 +86,7 @@ def ask_for_approval(base_url: str, control_url: str) -> None:
     notes = [note for note in services.held("totango", "touchpoints") if note["by_api"] and note["subject"] in titles]
     for note in notes[:VANISHED]:
         services.act("totango", "delete_touchpoint", note_id=note["note_id"])
+    time.sleep(SEARCH_LAG_S)
     rest = AirflowRest(base_url, USER, PASSWORD)
     try:
         run_id = rest.trigger(GUARDED)

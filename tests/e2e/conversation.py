@@ -13,7 +13,13 @@ READING_S = 3.0
 
 def question(stage: Stage, job_id: str, run_id: str) -> dict[str, Any]:
     """What the run asks a person, as soon as it waits for the answer."""
-    await_true("waits for a person", lambda: stage.task(job_id, run_id, "approve")["state"] == "awaiting_input")
+
+    def asks() -> bool:
+        if stage.rest.run_state(job_id, run_id).finished:
+            raise AssertionError(f"ended without asking: {stage.rest.task_states(job_id, run_id)}")
+        return bool(stage.task(job_id, run_id, "approve")["state"] == "awaiting_input")
+
+    await_true("waits for a person", asks)
     return dict(stage.rest.call("GET", f"{_approve_path(job_id, run_id)}/hitlDetails"))
 
 

@@ -18,7 +18,7 @@ INBOUND, OUTBOUND = (MEETINGS, TASKS_IN, TOUCHPOINTS_IN), (CAMPAIGNS, TASKS_OUT,
 WRITTEN = ("totango", "salesforce", "chorus")
 
 _TYPES: Mapping[str, Mapping[str, Any]] = {
-    MEETINGS: {"kind": "chorus_touchpoints_inbound"},
+    MEETINGS: {"kind": "chorus_touchpoints_inbound", "on_target_edit": "keep"},
     TOUCHPOINTS_IN: {"kind": "salesforce_touchpoints_inbound", "pair": "hub_touchpoints"},
     TOUCHPOINTS_OUT: {"kind": "salesforce_touchpoints_outbound", "pair": "hub_touchpoints"},
     TASKS_IN: {"kind": "salesforce_tasks_inbound", "pair": "hub_tasks"},

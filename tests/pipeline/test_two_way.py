@@ -147,6 +147,30 @@ def test_a_record_that_salesforce_brings_back_from_its_bin_is_made_again(tmp_pat
     assert sync.round() == 0
 
 
+@BOTH
+@pytest.mark.parametrize("first", ["inbound", "outbound"])
+def test_a_record_that_comes_back_while_its_twin_lives_on_gets_no_second_twin(
+    tmp_path: Path, kind: Kind, first: str
+) -> None:
+    sync = settled(tmp_path, kind)
+    key = sync.event(Subject="Back again")
+    sync.round()
+    twin = sync.twin_of(key)
+    sync.delete_salesforce(key)
+    sync.edit_totango(twin, **totango_text(kind, "Edited meanwhile."))
+    sync.lab.wait(minutes=10)
+    assert sync.inbound().statistics.conflicts_kept == 1
+    sync.lab.act("salesforce", "undelete_record", id=key)
+    sync.lab.wait(minutes=10)
+    for run in (sync.inbound, sync.outbound) if first == "inbound" else (sync.outbound, sync.inbound):
+        assert run().statistics.created == 0
+        sync.lab.wait(minutes=10)
+    assert words_of(sync, key) == ("Back again", "Edited meanwhile.") * 2
+    assert sync.twin_of(key) == twin
+    assert sync.round() == 0
+    sync.assert_equal()
+
+
 def test_a_status_that_totango_cannot_tell_apart_never_comes_back_poorer(tmp_path: Path) -> None:
     sync = settled(tmp_path, TASKS)
     key = sync.event(Status="In Progress")

@@ -78,6 +78,20 @@ class Sync:
         self.lab.wait(minutes=1)
         return str(row["Id"])
 
+    def note(self, account: str, title: str, text: str) -> str:
+        """A user of Totango makes a record of one of its accounts; its id."""
+        title_name, text_name = self.kind.totango_texts
+        given = {title_name: title, text_name: text}
+        if self.kind is TASKS:
+            state = self.lab.sandbox.service("totango").state()
+            member = next(user["email"] for user in state["users"] if user["status"] == "Active")
+            flow = state["flows"][0]["id"]
+            given |= {"due_date": "2026-12-01", "priority": "2", "assignee": member, "activity_type_id": flow}
+        made = self.lab.act(
+            "totango", f"create_{self.kind.totango_name.removesuffix('s')}", account_id=account, **given
+        )
+        return str(made[self.kind.state_id])
+
     def edit_salesforce(self, key: str, **fields: Any) -> None:
         self.lab.act("salesforce", "edit_record", id=key, fields=fields)
 
@@ -126,6 +140,7 @@ class Kind:
     state_id: str
     edit_action: str
     delete_action: str
+    totango_texts: tuple[str, str]  # title and text
     new: Mapping[str, Any]
     of_salesforce: Callable[[Mapping[str, Any]], Row]
     of_totango: Callable[[Mapping[str, Any]], Row]
@@ -159,6 +174,7 @@ TOUCHPOINTS = Kind(
     state_id="note_id",
     edit_action="edit_touchpoint",
     delete_action="delete_touchpoint",
+    totango_texts=("subject", "content"),
     new={"Subject": "Review", "Description": "Agreed.", "IsAllDayEvent": True, "ActivityDate": "2026-11-19"},
     of_salesforce=_event_row,
     of_totango=_touchpoint_row,
@@ -172,6 +188,7 @@ TASKS = Kind(
     state_id="id",
     edit_action="edit_task",
     delete_action="delete_task",
+    totango_texts=("title", "description"),
     new={
         "Subject": "Send the deck",
         "Description": "Version 2",

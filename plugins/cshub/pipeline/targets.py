@@ -21,9 +21,12 @@ READ_BATCH = 2000
 ItemT = TypeVar("ItemT")
 
 
+_ENDED = frozenset({LinkState.DELETED, LinkState.GONE})
+
+
 def is_alive(link: Link) -> bool:
-    """Whether both records of the link are there as far as the ledger knows."""
-    return link.is_linked and link.state not in {LinkState.DELETED, LinkState.GONE}
+    """Whether the target's record is there as far as the ledger knows, be it that only the source's was deleted."""
+    return link.is_linked and not (link.state in _ENDED and link.target.state in _ENDED)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""An Airflow of its own that runs whole DAGs by ``dag.test()``, and commands of ``cshub``, one for each line it is given.
+"""An Airflow of its own that runs whole DAGs by ``dag.test()``, and commands of ``cshub``: one for each line given.
 
 A line of standard input is a JSON object: ``environment`` (replaces all variables of the hub), ``now`` (the moment that
 it is for the hub) and either ``command``, or ``dag`` with ``conf`` and the ``answer`` that a person gives when the run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_condition_and_fields_of_parents_choose_what_comes_and_an_empty_one_br
 
 def test_touchpoints_that_pass_the_filters_become_tasks_from_as_far_back_as_the_window_says(stage: Stage) -> None:
     author = "sherri.walters@brightwater.example"
-    call = {"subject": "Renewal call", "content": "They will sign.", "user": author}
+    call: dict[str, Any] = {"subject": "Renewal call", "content": "They will sign.", "user": author}
     kinds = {row["name"]: row["id"] for row in stage.records("totango", "touchpoint_types")}
     old = stage.note(**call, touchpointType=kinds["Telephone call"], at=NOW - timedelta(days=60))
     stage.note(**{**call, "subject": "Web"}, touchpointType=kinds["Web meeting"])

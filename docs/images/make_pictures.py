@@ -82,10 +82,8 @@ def first_run_of(base_url: str) -> str:
 def ask_for_approval(base_url: str, control_url: str) -> None:
     """Touchpoints vanish from Totango, so that the run out of it waits for a person."""
     services = Services(SandboxAddresses({}, control_url))
-    titles = {event["Subject"] for event in services.held("salesforce", "events") if not event["IsDeleted"]}
-    notes = [note for note in services.held("totango", "touchpoints") if note["by_api"] and note["subject"] in titles]
-    for note in notes[:VANISHED]:
-        services.act("totango", "delete_touchpoint", note_id=note["note_id"])
+    for note_id in list(services.events_of_touchpoints())[:VANISHED]:
+        services.act("totango", "delete_touchpoint", note_id=note_id)
     time.sleep(SEARCH_LAG_S)
     rest = AirflowRest(base_url, USER, PASSWORD)
     try:

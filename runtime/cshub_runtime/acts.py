@@ -63,6 +63,21 @@ class Services:
         """The Salesforce task of this subject. Raises NotCarriedOver when there is none."""
         return only(self.held("salesforce", "tasks"), Subject=subject, IsDeleted=False)
 
+    def events_of_touchpoints(self) -> dict[int, str]:
+        """Note id → id of the Salesforce event, for touchpoints made by the hub from an event.
+
+        Those whose event cannot be told by account and subject alone are left out.
+        """
+        crm_ids = {account["id"]: account["attributes"].get("sfid") for account in self.held("totango", "accounts")}
+        events = _by(self.held("salesforce", "events"), lambda event: (event["AccountId"], event["Subject"]))
+        notes = _by(self.held("totango", "touchpoints"), lambda note: (crm_ids[note["account_id"]], note["subject"]))
+        return {
+            found[0]["note_id"]: twins[0]["Id"]
+            for told, found in notes.items()
+            if len(found) == 1 and found[0]["by_api"]
+            if len(twins := [event for event in events.get(told, ()) if not event["IsDeleted"]]) == 1
+        }
+
     def _look(self, path: str) -> Any:
         return _parsed(requests.get(f"{self._addresses.control_url}{path}", timeout=30, proxies={"http": ""}))
 
@@ -114,6 +129,13 @@ def expect(sentence: str, **pairs: tuple[object, object]) -> str:
     if differing:
         raise NotCarriedOver(f"not alike: {'; '.join(differing)}")
     return sentence
+
+
+def _by(records: Sequence[Record], told: Callable[[Record], object]) -> dict[object, list[Record]]:
+    found: dict[object, list[Record]] = {}
+    for record in records:
+        found.setdefault(told(record), []).append(record)
+    return found
 
 
 def _parsed(answer: requests.Response) -> Any:

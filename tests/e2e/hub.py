@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from cshub_runtime.acts import Act, Record, Services
+from cshub_runtime.acts import Act, Services
 from tests.e2e.stage import Scene, Stage
 
 SCENE = "hub"
@@ -79,21 +79,3 @@ class Hub:
     def live_events(self) -> set[str]:
         """Ids of the Salesforce events that are not deleted."""
         return {event["Id"] for event in self.services.held("salesforce", "events") if not event["IsDeleted"]}
-
-    def touchpoints_with_events(self) -> dict[int, str]:
-        """Note id → id of the event, for the touchpoints whose event can be told by account and subject alone."""
-        accounts = {
-            account["id"]: account["attributes"].get("sfid") for account in self.services.held("totango", "accounts")
-        }
-        events: dict[tuple[Any, ...], list[Record]] = {}
-        for event in self.services.held("salesforce", "events"):
-            if not event["IsDeleted"]:
-                events.setdefault((event["AccountId"], event["Subject"]), []).append(event)
-        notes: dict[tuple[Any, ...], list[Record]] = {}
-        for note in self.services.held("totango", "touchpoints"):
-            notes.setdefault((accounts[note["account_id"]], note["subject"]), []).append(note)
-        return {
-            found[0]["note_id"]: events[told][0]["Id"]
-            for told, found in notes.items()
-            if len(found) == 1 and len(events.get(told, ())) == 1 and found[0]["by_api"]
-        }

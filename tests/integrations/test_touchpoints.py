@@ -72,7 +72,7 @@ def test_touchpoints_that_pass_the_filters_become_tasks_from_as_far_back_as_the_
     assert stage.all("salesforce", "tasks", Subject="Web") == []
 
     stage.edit_note(old, subject="Renewal call, won")
-    assert stage.run("calls_as_tasks", full_sync=True).counts()["updated"] == 1
+    assert stage.run("calls_as_tasks").counts()["updated"] == 1
     assert stage.one("salesforce", "tasks", Subject="Renewal call, won")["Id"] == task["Id"]
 
 

@@ -192,7 +192,7 @@ class WindowSettings(Model):
 
     first_run_days: Annotated[float, Field(gt=0, le=3660, description="how far back the first run reads")] = 7
     overlap_hours: Annotated[
-        float, Field(ge=0, le=24 * 31, description="read again before the window, for records that appear late")
+        float, Field(ge=0, le=24 * 366, description="read again before the window, for records that appear late")
     ] = 24
     ahead_days: Annotated[
         float, Field(ge=0, le=3660, description="read beyond the window's end, for records dated in the future")

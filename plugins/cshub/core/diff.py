@@ -139,7 +139,9 @@ def _deleted(draft: _Draft, target: TargetView | None) -> PlanRow:
         return draft.learns(Action.SKIP, Rule.NEVER_SYNCED, source=LinkState.GONE)
     if link.state in _ENDED and link.target.state not in _ENDED:
         return draft.row(Action.SKIP, Rule.EDIT_BEATS_DELETION)
-    if link.state in _ENDED:
+    if link.state is LinkState.DELETED:  # set aside for good, perhaps with a record that an undo made again
+        return draft.row(Action.UNCHANGED, Rule.BOTH_DELETED)
+    if link.state is LinkState.GONE:
         return draft.learns(Action.UNCHANGED, Rule.BOTH_DELETED, source=LinkState.GONE, target=LinkState.GONE)
     if not rules.follows_deletions:
         return draft.row(Action.SKIP, Rule.DELETION_NOT_FOLLOWED)

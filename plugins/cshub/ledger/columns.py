@@ -76,7 +76,7 @@ class LinkStateCode(TypeDecorator[LinkState]):
     cache_ok = True
 
     def process_bind_param(self, value: LinkState | None, dialect: Dialect) -> int | None:
-        return None if value is None else _STATE_CODES.get(value)
+        return None if value in (None, LinkState.IN_STEP) else _STATE_CODES[value]
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], LinkState | None]:
         return _STATES.__getitem__
@@ -89,6 +89,7 @@ _STATE_CODES: Mapping[LinkState, int] = {
     LinkState.FAILED: 5,
     LinkState.DELETED: 6,
     LinkState.GONE: 7,
+    LinkState.MISSING: 8,
 }
 _STATES: Mapping[int | None, LinkState] = {
     None: LinkState.IN_STEP,

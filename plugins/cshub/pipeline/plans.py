@@ -67,7 +67,7 @@ def run_id_for(plan: KeptPlan, ledger: Ledger, *, new: str) -> str:
         raise StateError(
             f"The plan {plan.plan_id!r} was applied by run {plan.applied_run_id!r} at "
             f"{plan.applied_at:%Y-%m-%d %H:%M} UTC. A plan is applied once: make a new one with "
-            f"`cshub plan {plan.job_id}`."
+            f"`{_again(plan)}`."
         )
     return plan.applied_run_id
 
@@ -88,10 +88,10 @@ def apply_plan(run: Run, plan: KeptPlan) -> Loaded:
     if plan.reference["job_digest"] != run.bound.digest:
         raise StateError(
             f"The job {run.bound.id} was changed after the plan {plan.plan_id} was made: make a new plan with "
-            f"`cshub plan {run.bound.id}`."
+            f"`{_again(plan)}`."
         )
     if plan.window is None:
-        raise StateError(f"The plan {plan.plan_id} has no window: make a new plan with `cshub plan {run.bound.id}`.")
+        raise StateError(f"The plan {plan.plan_id} has no window: make a new plan with `{_again(plan)}`.")
     now, pair = run.clock.now(), run.pair
     run.ledger.mark_applied(plan.plan_id, run.run_id, now)
     run.ledger.open_run(
@@ -113,3 +113,8 @@ def apply_plan(run: Run, plan: KeptPlan) -> Loaded:
         undoes=plan.undoes_run_id,
     )
     return load(run, order)
+
+
+def _again(plan: KeptPlan) -> str:
+    """The command that makes a plan like this one."""
+    return f"cshub undo {plan.undoes_run_id}" if plan.undoes_run_id else f"cshub plan {plan.job_id}"

@@ -15,7 +15,7 @@ def undo_rows(run: Run, undone_run_id: str, only: frozenset[str] | None = None) 
     last: dict[str, DecisionEntry] = {
         entry.source_key: _entry(entry)
         for entry in run.ledger.decisions_of_run(undone_run_id)
-        if entry.outcome in WRITTEN and (only is None or entry.source_key in only)
+        if entry.outcome in WRITTEN and entry.pair == run.pair and (only is None or entry.source_key in only)
     }
     links = run.ledger.links(run.pair, list(last))
     addresses = [

@@ -205,3 +205,12 @@ def test_a_run_is_taken_back_but_for_what_was_changed_since(pair: Stage) -> None
     assert note(pair, "Kept")["content"].strip() == "Text."
     assert note(pair, "Made and edited")["content"].strip() == "By a person."
     assert event(pair, "Made") and event(pair, "Kept")["Description"] == "New text."
+
+    pair.run(OUT)
+    pair.run(IN)
+    assert pair.all("totango", "touchpoints", subject="Made") == []
+    assert event(pair, "Made")["Description"] == "Text."
+    pair.edit(event(pair, "Made")["Id"], Description="Wanted after all.")
+    assert pair.run(IN).statistics["created"] == 0
+    pair.run(IN, records=[event(pair, "Made")["Id"]])
+    assert note(pair, "Made")["content"].strip() == "Wanted after all."

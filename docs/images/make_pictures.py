@@ -156,14 +156,14 @@ def connection_form_more(page: Page, base_url: str) -> None:
 
 
 PICTURES: dict[str, tuple[Callable[[Page, str], None], tuple[int, int]]] = {
-    "airflow-dags.png": (dags, (1440, 1000)),
+    "airflow-dags.png": (dags, (1440, 1140)),
     "airflow-dag.png": (dag, (1440, 860)),
     "airflow-graph.png": (graph, (1440, 760)),
     "airflow-load-xcom.png": (load_xcom, (1440, 900)),
     "trigger-form.png": (trigger_form, (1200, 1080)),
     "connection-form.png": (connection_form, (1200, 880)),
     "connection-form-more.png": (connection_form_more, (1200, 1320)),
-    "approval.png": (approval, (1440, 900)),
+    "approval.png": (approval, (1440, 1060)),
 }
 
 

@@ -29,7 +29,7 @@ from cshub_runtime.supervisor import PROJECT, LocalAirflow, RuntimeFailure
 
 LOGIN = Login("admin", "cshub-demo")
 WORLD = ("--accounts", "16", "--meetings", "160")
-"""The size of the demo's world: at 100 Totango calls a minute its syncs take about four minutes."""
+"""The size of the demo's world: at 100 Totango calls a minute its syncs take three to four minutes."""
 FOR_THE_COMMAND = ("CSHUB_LEDGER_URL", "CSHUB_STAGING_URL", "CSHUB_TIMEZONE", "CSHUB_JOBS_DIR")
 READ_LIMIT_S = 90.0
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -219,14 +219,18 @@ def test_everybody_related_to_an_event_is_read_and_invited_users_too(stage: Stag
     assert set(stage.one("totango", "touchpoints", subject="Invited")["participants"]) == {first["Email"], invited}
 
 
-def test_the_first_contact_among_the_participants_becomes_the_name_of_a_new_event_and_stays(stage: Stage) -> None:
+@pytest.mark.parametrize("rule", ["create_only", "keep_in_step"])
+def test_the_first_contact_among_the_participants_becomes_the_name_of_a_new_event_and_stays_unless_kept_in_step(
+    stage: Stage, rule: str
+) -> None:
     first, second, *_ = contacts(stage)
     people = ["sherri.walters@brightwater.example", first["Email"]]
     note = stage.note(subject="Called", content="Text.", participantList=[{"userId": user_id} for user_id in people])
     stage.install(PEOPLE_OUT)
+    stage.edit_job("touchpoints_with_people", "participants: create_only", f"participants: {rule}")
     stage.run("touchpoints_with_people")
-    event = stage.one("salesforce", "events", Subject="Called")
-    assert event["WhoId"] == first["Id"]
+    assert stage.one("salesforce", "events", Subject="Called")["WhoId"] == first["Id"]
     stage.edit_note(note, subject="Called back", participantList=[{"userId": second["Email"]}])
     stage.run("touchpoints_with_people")
-    assert stage.one("salesforce", "events", Subject="Called back")["WhoId"] == first["Id"]
+    named = stage.one("salesforce", "events", Subject="Called back")["WhoId"]
+    assert named == (second["Id"] if rule == "keep_in_step" else first["Id"])

@@ -13,6 +13,7 @@ from cshub.core.objects import FieldSpec, Kind, ObjectSpec, Role
 from cshub.core.planning import NEWEST
 from cshub.core.text import length
 from cshub.core.transforms import TRANSFORMS, parse_step, usage
+from cshub.core.validate_lists import check_lists, skipped_values
 from cshub.core.values import cast
 from cshub.core.wording import closest, suggest
 
@@ -69,7 +70,7 @@ def check_rows(
             continue
         creating = bound.job.allow_new_records
         faults.extend(_check_attribute(index, row, attribute, at, creating=creating, online=online))
-        faults.extend(_check_choices(index, row, origin, attribute, at, skipped=_skipped_values(row, bound)))
+        faults.extend(check_lists(index, row, origin, attribute, at, skipped=skipped_values(row, bound)))
         faults.extend(_check_kinds(index, row, origin, attribute, at))
     return faults
 
@@ -130,41 +131,6 @@ def _check_attribute(
             at.row_fault(index, "translate", f"{attribute.name} must always hold a value", "Write `otherwise: reject`.")
         )
     return faults
-
-
-def _check_choices(
-    index: int,
-    row: FieldMap,
-    origin: FieldSpec | None,
-    attribute: FieldSpec,
-    at: CheckedFile,
-    *,
-    skipped: Collection[str],
-) -> list[Fault]:
-    """Values of a list on either side that the row's table does not lead over."""
-    if row.constant is not None:
-        return []
-    source_values = [value for value in (origin.picklist if origin and origin.picklist else ()) if value not in skipped]
-    if row.translate is None:
-        fits = bool(source_values) and set(source_values) <= set(attribute.picklist or ())
-        if not attribute.picklist or fits:
-            return []
-        reason = f"{attribute.name} takes only {', '.join(attribute.picklist)}, and there is no translation table"
-        return [at.row_fault(index, "target", reason, "Add `translate:` with a row for each value of the source.")]
-    missing = [value for value in source_values if value not in row.translate.table]
-    if not missing or row.transforms or row.translate.otherwise is not Otherwise.REJECT:
-        return []
-    reason = f"the table has no row for {', '.join(missing)} of {row.source}: such records are rejected"
-    remedy = (
-        "Add a row for each, write `otherwise: keep` or `otherwise: null`, or leave them out by a rule of skip_when."
-    )
-    return [at.row_fault(index, "translate", reason, remedy)]
-
-
-def _skipped_values(row: FieldMap, bound: BoundJob) -> set[str]:
-    """Values of the row's source field for which a rule leaves the record out."""
-    tests = [rule.when[0] for rule in bound.skip_when if len(rule.when) == 1 and rule.when[0].field == row.source]
-    return {str(value) for test in tests for value in (test.in_ or [test.equals])}
 
 
 def _check_policy(index: int, row: FieldMap, source: ObjectSpec, target: ObjectSpec, at: CheckedFile) -> list[Fault]:

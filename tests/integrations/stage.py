@@ -262,3 +262,15 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "salesforce": {"activity_type_field": True, "shared_activities": False},
     "totango": {"rate_limit": 1_000_000, "search_lag_s": 0.0},
 }
+
+
+def prepare_visits(stage: Stage) -> None:
+    """The org gets the custom object that the page on touchpoints writes to."""
+    stage.act("salesforce", "add_custom_object", name="Visit__c", parent="Account")
+    fields: list[dict[str, Any]] = [
+        {"name": "Totango_Key__c", "length": 40, "external_id": True, "unique": True},
+        {"name": "Notes__c"},
+        {"name": "Visited_On__c", "type": "date"},
+    ]
+    for field in fields:
+        stage.act("salesforce", "add_custom_field", object="Visit__c", **field)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cshub.settings import PROJECT
-from tests.integrations.stage import Stage, documented_files
+from tests.integrations.stage import Stage, documented_files, prepare_visits
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("integrations")]
 
@@ -165,3 +165,20 @@ def test_the_jobs_that_come_with_it_fit_an_org_as_it_is(stage: Stage) -> None:
         draft(stage, name, (PROJECT / "include" / "jobs" / f"{name}.yaml").read_text("utf-8"))
     assert len(names) == 5
     assert stage.cshub_json("validate", "--online")["valid"]
+
+
+def test_every_job_of_the_pages_fits_an_org_that_has_its_objects_and_people(stage: Stage) -> None:
+    prepare_visits(stage)
+    people = [row for row in stage.records("salesforce", "users") if row["IsActive"]][1:3]
+    names = {"0055g00000AbCd1AAF": people[0]["Id"], "0055g00000AbCd2AAF": people[1]["Id"]}
+    stage.install("include/mappings/salesforce_cases_inbound.yaml")
+    found = {}
+    for path, text in documented_files().items():
+        if path.startswith("include/jobs/"):
+            job_id = path.removeprefix("include/jobs/").removesuffix(".yaml")
+            stage.install(path, put={name: real for name, real in names.items() if name in text})
+            answer = stage.cshub_json("validate", job_id, "--online")
+            found[job_id] = answer["jobs"][0]["faults"]
+            (stage.folder / path).unlink()
+    assert len(found) > 10
+    assert {job_id: faults for job_id, faults in found.items() if faults} == {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integrations.stage import NOW, Record, Stage
+from tests.integrations.stage import NOW, Record, Stage, prepare_visits
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("integrations")]
 
@@ -76,18 +76,8 @@ def test_touchpoints_that_pass_the_filters_become_tasks_from_as_far_back_as_the_
     assert stage.one("salesforce", "tasks", Subject="Renewal call, won")["Id"] == task["Id"]
 
 
-def visit_object(stage: Stage) -> None:
-    stage.act("salesforce", "add_custom_object", name="Visit__c", parent="Account")
-    for field in (
-        {"name": "Totango_Key__c", "length": 40, "external_id": True, "unique": True},
-        {"name": "Notes__c"},
-        {"name": "Visited_On__c", "type": "date"},
-    ):
-        stage.act("salesforce", "add_custom_field", object="Visit__c", **field)
-
-
 def test_a_touchpoint_becomes_a_record_of_a_custom_object_below_its_account(stage: Stage) -> None:
-    visit_object(stage)
+    prepare_visits(stage)
     kinds = {row["name"]: row["id"] for row in stage.records("totango", "touchpoint_types")}
     note = stage.note(subject="Tour", content="Shown the plant.", touchpointType=kinds["In-person meeting"])
     stage.install(VISITS)

@@ -12,7 +12,7 @@ JOB = "chorus_touchpoints_inbound"
 GIVEN: dict[str, Any] = {
     "engagement_id": "7F3D90C1A2B34C5D8E6F708192A3B4C5",
     "engagement_type": "meeting",
-    "account_id": "0015g00000XyZ12AAB",
+    "account_id": "0015g00000XyZ12AAF",
     "subject": " Review ",
     "date_time": 1795104000,
     "duration": 600,

@@ -99,8 +99,8 @@ def test_the_trigger_forms_json_schema_takes_what_people_fill_in_and_refuses_the
     accepts = Draft202012Validator(schema).is_valid
     assert accepts({name: param["value"] for name, param in form.items()})
     assert accepts({"window_start": "2026-11-01T00:00:00Z", "window_end": "2026-11-02T00:00:00+01:00"})
-    assert accepts({"records": ["00U5g00000XyZ12EAB", "900123"]}) and accepts({"records": None})
-    assert not accepts({"records": "00U5g00000XyZ12EAB"}) and not accepts({"records": [900123]})
+    assert accepts({"records": ["00U5g00000XyZ12EAF", "900123"]}) and accepts({"records": None})
+    assert not accepts({"records": "00U5g00000XyZ12EAF"}) and not accepts({"records": [900123]})
     assert not accepts({"dry_run": "yes"})
     assert not accepts({"window_start": 20261101})
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from cshub.core.errors import HubError
 from cshub.core.jobs import BoundJob
-from cshub.core.records import RunKind
-from cshub.pipeline.run import Asked
+from cshub.core.records import Pair, RunKind
+from cshub.pipeline.run import Asked, known_pair
 from tests.pipeline.crashes import Crash
 from tests.pipeline.lab import Course
 from tests.pipeline.oracle import words
@@ -150,6 +150,12 @@ class TwoHistory:
         assert job is not None
         return job
 
+    def pair(self, side: Side) -> Pair:
+        """The pair as the job that reads this side sees it."""
+        pair = known_pair(self.job(side), self.sync.lab.ledger)
+        assert pair is not None
+        return pair
+
     def live_records(self, side: Side) -> dict[int, list[Mapping[str, Any]]]:
         """Thing → records of it that this side shows."""
         kind = self.sync.kind
@@ -170,7 +176,7 @@ class TwoHistory:
 
     def some_record(self, side: Side) -> tuple[Thing, str] | None:
         """A record that the ledger knows, or that no run has read: of others nobody can prove what they are."""
-        pair = self.sync.lab.new_run(job=self.job(side)).pair
+        pair = self.pair(side)
         live = {number: self.key_of(side, rows[0]) for number, rows in self.live_records(side).items()}
         linked = self.sync.lab.ledger.links(pair, list(live.values()))
         own = [
@@ -211,14 +217,15 @@ class TwoHistory:
         for loser in losers:
             if words(loser.value) == stands:
                 continue
-            pair = self.sync.lab.new_run().pair
-            told = self.sync.lab.ledger.decisions(pair, self.key_of(Side.SALESFORCE, held[Side.SALESFORCE]))
+            told = self.sync.lab.ledger.decisions(
+                self.pair(Side.SALESFORCE), self.key_of(Side.SALESFORCE, held[Side.SALESFORCE])
+            )
             named = [words(str(value)) for row in told for item in row.changes for value in (item.before, item.after)]
             assert words(loser.value) in named, (thing, name, loser, told)
 
     def _check_ledger(self) -> None:
         lab = self.sync.lab
-        pair = lab.new_run().pair
+        pair = self.pair(Side.SALESFORCE)
         assert lab.ledger.open_intents(pair) == []
         for run in lab.ledger.runs(limit=200):
             if run.statistics is not None and run.closed_at is not None:

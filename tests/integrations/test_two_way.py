@@ -90,12 +90,18 @@ def imported(stage: Stage, key: str) -> int:
     return int(made.json()["note"]["id"])
 
 
-def test_a_touchpoint_that_carries_the_events_id_in_lower_case_is_recognised_and_not_made_again(pair: Stage) -> None:
-    key = pair.new("Event", Subject=BROUGHT, Description="Text.")
+@pytest.mark.parametrize("first", [IN, OUT])
+def test_a_touchpoint_that_carries_the_events_id_in_lower_case_is_recognised_whichever_job_runs_first(
+    pair: Stage, first: str
+) -> None:
+    key = pair.new("Event", Subject="Named otherwise since", Description="Other words.")
     note_id = imported(pair, key)
     assert note(pair, BROUGHT)["external_id"] == key.lower()
+    pair.run(first)
     rounds(pair)
-    assert note(pair, BROUGHT)["note_id"] == note_id
+    subject = pair.one("salesforce", "events", Id=key)["Subject"]
+    assert note(pair, subject)["note_id"] == note_id
+    assert event(pair, subject)["Id"] == key
     pair.edit(key, Subject="Known by its id")
     rounds(pair)
     assert note(pair, "Known by its id")["note_id"] == note_id

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.pipeline.two_way import KINDS, Kind, Sync, settled
 BOTH = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
-def undo(sync: Sync, done: Done) -> dict[str, int]:
+def undo(sync: Sync, done: Done) -> dict[str, Any]:
     """Take back a run of the inbound job; what applying the plan counted."""
     sync.lab.wait(minutes=5)
     plan_id, _ = plan_undo(sync.lab.new_run(RunKind.DRY), done.run.run_id)

@@ -2,24 +2,20 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from cshub.core.records import Change, LinkState, Outcome
-from cshub.ledger import Fence, Ledger
-from tests.ledger.cast import JOB, MINUTE, NOW, at_work, entry_of, link_of, open_run, parked, reject_of
-
-
-def takes_over(ledger: Ledger, run_id: str) -> Fence:
-    open_run(ledger, run_id)
-    return ledger.acquire_lock(JOB, holder="w", run_id=run_id, now=NOW + 60 * MINUTE, ttl=MINUTE)
+from cshub.core.records import Change, LinkState, Outcome, Pair
+from cshub.ledger import Ledger
+from tests.ledger.cast import JOB, MINUTE, NOW, at_work, entry_of, link_of, parked, reject_of, stored, takes_over
 
 
 def test_a_record_of_either_side_tells_its_whole_story_oldest_first(ledger: Ledger) -> None:
     pair, fence = at_work(ledger)
     waits = entry_of(outcome=Outcome.PARKED, reason="account 0011 is not in Totango")
     ledger.record(fence, "run-1", links=[parked(pair, "m1")], decisions=[waits, entry_of("m2")], now=NOW)
-    fence = takes_over(ledger, "run-2")
+    _, fence = takes_over(ledger, "run-2")
     changes = (Change("subject", None, "Kick-off"), Change("content", "a", "b", winner="target"))
+    linked = stored(ledger, link_of(pair)).having(target={"key": "note-m1"})
     made = entry_of(target_key="note-m1", changes=changes, answer="200")
-    ledger.record(fence, "run-2", links=[link_of(pair, version=1)], decisions=[made], now=NOW + MINUTE)
+    ledger.record(fence, "run-2", links=[linked], decisions=[made], now=NOW + MINUTE)
 
     by_source, by_target = ledger.decisions(pair, "m1"), ledger.decisions(pair, "note-m1")
     assert by_source == by_target
@@ -31,6 +27,42 @@ def test_a_record_of_either_side_tells_its_whole_story_oldest_first(ledger: Ledg
     assert (by_source[1].changes, by_source[1].answer, by_source[1].rule) == (changes, "200", "new")
     assert ledger.decisions(pair, "unknown") == []
     assert ledger.decisions(Pair(pair.number + 1), "m1") == []
+
+
+def test_the_story_of_a_record_holds_both_directions_and_tells_jobs_and_directions(ledger: Ledger) -> None:
+    pair, fence = at_work(ledger)
+    made = entry_of(target_key="note-m1")
+    ledger.record(fence, "run-1", links=[link_of(pair)], decisions=[made, entry_of("m2")], now=NOW)
+    mirrored, fence = takes_over(ledger, "back-1", job_id="back", mirrored=True)
+    entries = [
+        entry_of("note-m1", Outcome.SKIPPED),
+        entry_of("note-m2", target_key="m2"),
+        entry_of("m1", Outcome.PARKED),
+    ]
+    ledger.record(fence, "back-1", links=[], decisions=entries, now=NOW)
+
+    told = [(row.job_id, row.pair, row.source_key) for row in ledger.decisions(mirrored, "note-m1")]
+    assert told == [(JOB, pair, "m1"), ("back", mirrored, "note-m1")]
+    assert [row.source_key for row in ledger.decisions(pair.number, "m2")] == ["m2", "note-m2"]
+    assert [row.source_key for row in ledger.decisions(pair, "m1")] == ["m1", "note-m1", "m1"]
+    assert set(ledger.outcomes("back-1")) == {"note-m1", "note-m2", "m1"}
+
+
+def test_records_of_both_sides_with_one_id_are_rejected_and_settled_apart(ledger: Ledger) -> None:
+    pair, fence = at_work(ledger)
+    lone = parked(pair, "same", state=LinkState.REJECTED)
+    ledger.record(fence, "run-1", links=[lone], decisions=[], rejects=[reject_of("same")], now=NOW)
+    mirrored, fence = takes_over(ledger, "back-1", job_id="back", mirrored=True)
+    ledger.record(fence, "back-1", links=[], decisions=[], rejects=[reject_of("same")], now=NOW)
+    assert [row.pair for row in (*ledger.rejects(JOB), *ledger.rejects("back"))] == [pair, mirrored]
+    ledger.resolve_rejects(mirrored, ["same"], "back-1", NOW)
+    assert ledger.rejects("back") == []
+    assert [row.source_key for row in ledger.rejects(JOB)] == ["same"]
+    ledger.record(fence, "back-1", links=[], decisions=[], rejects=[reject_of("same")], now=NOW)
+    linked = stored(ledger, lone).mirrored().having(source={"key": "same"}, target={"state": LinkState.REJECTED})
+    ledger.record(fence, "back-1", links=[linked], decisions=[], now=NOW)
+    assert ledger.rejects("back") == []
+    assert [row.source_key for row in ledger.rejects(JOB)] == ["same"]
 
 
 def test_a_run_lists_its_decisions_and_the_last_outcome_of_each_record(ledger: Ledger) -> None:
@@ -83,7 +115,7 @@ def test_a_reject_counts_the_runs_that_refused_it_not_their_repetitions(ledger: 
     _, fence = at_work(ledger)
     for _ in range(2):
         ledger.record(fence, "run-1", links=[], decisions=[], rejects=[reject_of()], now=NOW)
-    fence = takes_over(ledger, "run-2")
+    _, fence = takes_over(ledger, "run-2")
     again = [reject_of(reason="still too long")]
     ledger.record(fence, "run-2", links=[], decisions=[], rejects=again, now=NOW + MINUTE)
     (row,) = ledger.rejects(JOB)
@@ -105,7 +137,7 @@ def test_a_settled_reject_is_listed_on_demand_and_starts_anew_when_it_comes_back
         ("a", "run-2", NOW + MINUTE),
         ("b", None, None),
     ]
-    fence = takes_over(ledger, "run-3")
+    _, fence = takes_over(ledger, "run-3")
     ledger.record(fence, "run-3", links=[], decisions=[], rejects=[reject_of("a")], now=NOW)
     back = ledger.rejects(JOB)[0]
     assert (back.source_key, back.attempts, back.first_run_id, back.resolved_at) == ("a", 1, "run-3", None)

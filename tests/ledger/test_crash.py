@@ -11,6 +11,7 @@ import pytest
 
 from cshub.core.records import LinkState
 from cshub.ledger import Ledger
+from tests.ledger.cast import pair_of
 from tests.ledger.dying_run import KEYS, held_by
 
 
@@ -44,8 +45,7 @@ def test_killed_at_any_boundary_the_next_attempt_leaves_nothing_twice_and_nothin
         if exits[-1] == -signal.SIGKILL:
             assert nursery(url, name, service, None) == 0
         assert held_by(service) == list(KEYS), f"after a kill at boundary {boundary}"
-        pair = ledger.pair_id(name)
-        assert pair is not None
+        pair = pair_of(ledger, name)
         links = ledger.links(pair, KEYS)
         assert [(links[key].state, links[key].version) for key in KEYS] == [(LinkState.IN_STEP, 1)] * len(KEYS)
         assert [row.source_key for row in ledger.decisions_of_run(name)] == list(KEYS)

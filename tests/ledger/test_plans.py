@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cshub.core.errors import StateError
-from cshub.ledger import Ledger, PlanRow
+from cshub.ledger import Ledger, PlanKind, PlanRow
 from tests.ledger.cast import JOB, MINUTE, NOW, WINDOW, pair_of
 
 
@@ -11,7 +11,7 @@ def save(ledger: Ledger, plan_id: str = "plan-1", *, run_id: str = "run-1", minu
     ledger.save_plan(
         plan_id,
         job_id=JOB,
-        pair_id=pair_of(ledger),
+        pair_id=pair_of(ledger).number,
         run_id=run_id,
         window=WINDOW,
         reference={"url": "file:///plan.parquet", "digest": "ab"},
@@ -25,7 +25,7 @@ def test_a_plan_is_kept_and_given_to_one_run(ledger: Ledger) -> None:
     save(ledger)
     reference = {"url": "file:///plan.parquet", "digest": "ab"}
     counts = {"create": 2, "update": 0}
-    kept = PlanRow("plan-1", JOB, pair_of(ledger), "run-1", WINDOW, reference, counts, NOW, None, None)
+    kept = PlanRow("plan-1", JOB, pair_of(ledger).number, "run-1", WINDOW, reference, counts, NOW, None, None)
     assert ledger.plan("plan-1") == kept
     ledger.mark_applied("plan-1", "apply-1", NOW + MINUTE)
     ledger.mark_applied("plan-1", "apply-1", NOW + 2 * MINUTE)
@@ -59,3 +59,11 @@ def test_plans_of_a_job_are_listed_newest_first(ledger: Ledger) -> None:
         save(ledger, f"plan-{number}", minutes=number)
     assert [row.plan_id for row in ledger.plans(JOB, 2)] == ["plan-2", "plan-1"]
     assert ledger.plans("other") == []
+
+
+def test_a_plan_that_takes_back_a_run_names_it(ledger: Ledger) -> None:
+    plan = {"job_id": JOB, "pair_id": 1, "run_id": "undo-1", "window": None, "reference": {}, "counts": {}, "now": NOW}
+    ledger.save_plan("undo", **plan, kind=PlanKind.UNDO, undoes="run-1")  # type: ignore[arg-type]
+    kept = ledger.plan("undo")
+    assert kept is not None
+    assert (kept.kind, kept.undoes_run_id) == (PlanKind.UNDO, "run-1")

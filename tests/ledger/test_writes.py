@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cshub.core.errors import LinkMoved, StateError
-from cshub.core.records import LinkState, Operation, Outcome
+from cshub.core.records import LinkState, Operation, Outcome, Pair
 from cshub.ledger import Ledger
 from tests.ledger.cast import JOB, MINUTE, NOW, at_work, begin, entry_of, link_of, open_run, parked, reject_of
 
@@ -21,7 +21,8 @@ def test_an_intent_is_open_from_its_commit_until_it_is_confirmed(ledger: Ledger)
 
     link = link_of(pair)
     stored = ledger.confirm(fence, intent.id, link=link, decision=entry_of(target_key="note-m1"), now=NOW)
-    assert stored == replace(link, version=1, run_id="run-1")
+    assert stored.number > 0
+    assert stored == replace(link, number=stored.number, version=1, run_id="run-1")
     assert ledger.links(pair, ["m1"]) == {"m1": stored}
     assert ledger.open_intents(pair) == []
     assert ledger.outcomes("run-1") == {"m1": Outcome.CREATED}
@@ -83,7 +84,7 @@ def test_a_confirmation_that_does_not_fit_leaves_the_intent_open(ledger: Ledger)
     with pytest.raises(LinkMoved):
         ledger.confirm(fence, intent.id, link=link_of(pair, version=4), decision=entry_of(), now=NOW)
     with pytest.raises(LinkMoved, match="already linked"):
-        ledger.confirm(fence, intent.id, link=link_of(pair, target_key="note-other"), decision=entry_of(), now=NOW)
+        ledger.confirm(fence, intent.id, link=link_of(pair, target={"key": "note-other"}), decision=entry_of(), now=NOW)
     assert ledger.open_intents(pair) == [intent]
     assert ledger.outcomes("run-1") == {}
 

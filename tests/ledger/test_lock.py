@@ -7,9 +7,10 @@ import pytest
 
 from cshub.core.errors import FencedOut, LinkMoved, LockHeld
 from cshub.core.records import Outcome
-from cshub.ledger import Fence, Ledger
+from cshub.ledger import Fence, Ledger, runs
 from cshub.ledger import lock as rows
-from cshub.ledger.links import LinkBook, store
+from cshub.ledger.link_writes import batch_of, store
+from cshub.ledger.shapes import ShapeBook
 from tests.ledger.cast import JOB, MINUTE, NOW, at_work, begin, entry_of, link_of, open_run, parked
 
 
@@ -151,13 +152,14 @@ def test_two_under_different_locks_cannot_make_the_same_link(ledger: Ledger, url
             except BaseException as error:
                 caught.append(error)
 
-    rows_of_link = LinkBook(ledger.database).packed([link_of(pair)])
+    shapes = ShapeBook(ledger.database)
+    batch = batch_of(shapes, [link_of(pair)])
     other = threading.Thread(target=rival)
     other.start()
     assert waiting.wait(20)
     with ledger.database.writing() as connection:
         try:
-            store(connection, rows_of_link, 1)
+            store(connection, shapes, batch, runs.place(connection, "run-1"))
         except LinkMoved as error:
             caught.append(error)
     other.join(30)

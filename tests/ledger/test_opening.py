@@ -63,7 +63,8 @@ def test_several_processes_may_open_and_bind_at_once(url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         command = [sys.executable, "-c", OPEN_AND_BIND, url]
         done = list(pool.map(lambda _: subprocess.run(command, capture_output=True, text=True), range(4)))
-    assert [(item.returncode, item.stdout, item.stderr) for item in done] == [(0, "Pair(number=1, mirrored=False)\n", "")] * 4
+    expected = (0, "Pair(number=1, mirrored=False)\n", "")
+    assert [(item.returncode, item.stdout, item.stderr) for item in done] == [expected] * 4
 
 
 def test_a_ledger_of_a_newer_program_is_left_alone(ledger: Ledger, url: str) -> None:

@@ -39,6 +39,13 @@ class Model:
     def fence(self, age: int) -> Fence:
         return self.fences[max(0, len(self.fences) - 1 - age)]
 
+    def keep(self, given: Link, stored: Link, run_id: str) -> None:
+        """Take in a stored link: the one given, a version later. Its number is new for a new link, else the same."""
+        assert given.number in (0, stored.number) and stored.number > 0
+        assert stored == replace(given, number=stored.number, version=given.version + 1, run_id=run_id)
+        assert stored.number not in {link.number for key, link in self.links.items() if key != stored.source_key}
+        self.links[stored.source_key] = stored
+
     def stale(self, fence: Fence) -> bool:
         return not self.held or fence != self.fences[-1]
 
@@ -90,13 +97,13 @@ def machine_of(ledger: Ledger) -> type[RuleBasedStateMachine]:
         def confirm(self, key: str, age: int, off: int) -> None:
             intent = self.model.intents.get(key) or next(iter(self.model.intents.values()))
             fence, known = self.model.fence(age), self.model.links.get(intent.source_key)
-            link = link_of(self.pair, intent.source_key, version=(known.version if known else 0) + off)
+            number, version = (known.number, known.version) if known else (0, 0)
+            link = link_of(self.pair, intent.source_key, number=number, version=version + off)
             refusal = FencedOut if self.model.stale(fence) else LinkMoved if off else None
             entry = entry_of(intent.source_key, Outcome.UPDATED)
             stored = self.tried(refusal, lambda: ledger.confirm(fence, intent.id, link=link, decision=entry, now=NOW))
             if stored is not None:
-                assert stored == replace(link, version=link.version + 1, run_id=self.run)
-                self.model.links[intent.source_key] = stored
+                self.model.keep(link, stored, self.run)
                 self.model.outcomes[intent.source_key] = Outcome.UPDATED
                 del self.model.intents[intent.source_key]
                 self.tried(StateError, lambda: ledger.abandon(fence, intent.id, reason="twice", now=NOW))
@@ -114,13 +121,14 @@ def machine_of(ledger: Ledger) -> type[RuleBasedStateMachine]:
         def record(self, keys: set[str], age: int, off: int) -> None:
             fence = self.model.fence(age)
             known = {key: self.model.links.get(key, parked(self.pair, key)) for key in sorted(keys)}
-            links = [replace(link, version=link.version + off, source_modified_at=NOW) for link in known.values()]
+            links = [link.having(source={"modified_at": NOW}, version=link.version + off) for link in known.values()]
             entries = [entry_of(key, Outcome.PARKED) for key in known]
             refusal = FencedOut if self.model.stale(fence) else LinkMoved if off else None
             self.tried(refusal, lambda: ledger.record(fence, self.run, links=links, decisions=entries, now=NOW))
             if refusal is None:
+                stored = ledger.links(self.pair, list(known))
                 for link in links:
-                    self.model.links[link.source_key] = replace(link, version=link.version + 1, run_id=self.run)
+                    self.model.keep(link, stored[link.source_key], self.run)
                     self.model.outcomes[link.source_key] = Outcome.PARKED
 
         @invariant()

@@ -117,7 +117,7 @@ def fill_with_the_first_form(database: Database) -> None:
 def link_before(key: str, state: LinkState, target: LinkSide, **more: Any) -> Link:
     mapped = {} if state is LinkState.PARKED else BASE
     left = LinkSide(key=key, mapped=mapped, mapping_version="v1" if mapped else "", state=state)
-    known = {"version": 3, "run_id": "run-1", "first_seen_at": NOW - MINUTE}
+    known: dict[str, Any] = {"version": 3, "run_id": "run-1", "first_seen_at": NOW - MINUTE}
     return Link(Pair(1), left, target, **(known | more))
 
 

@@ -119,7 +119,7 @@ def test_a_session_that_ends_in_the_middle_is_renewed(stage: Stage, sync: Sync, 
     stage.check(sync, total=stage.total)
 
 
-@pytest.mark.parametrize("left", [3, 6, 7, 8, 9])
+@pytest.mark.parametrize("left", [4, 8])
 @pytest.mark.parametrize("way", BOTH_WAYS)
 def test_a_day_s_calls_used_up_in_the_middle_end_the_run_and_the_next_day_goes_on(
     stage: Stage, sync: Sync, way: Way, left: int
@@ -203,7 +203,7 @@ def _short_accounts(sync: Sync) -> dict[str, str]:
     return {row["id"]: full[crm_id] for row in held if (crm_id := row["attributes"].get("sfid", "")) in full}
 
 
-@pytest.mark.parametrize("seconds", [120, 3_000])
+@pytest.mark.parametrize("seconds", [3_000])
 def test_changes_that_show_late_are_read_by_a_later_run(stage: Stage, sync: Sync, seconds: float) -> None:
     switch(sync, visible_after_s=seconds)
     for _ in range(2):
@@ -214,8 +214,7 @@ def test_changes_that_show_late_are_read_by_a_later_run(stage: Stage, sync: Sync
     stage.check(sync)
 
 
-@pytest.mark.parametrize("ahead_s", [600.0, -600.0])
-@pytest.mark.parametrize("service", ["salesforce", "totango"])
+@pytest.mark.parametrize(("service", "ahead_s"), [("salesforce", 600.0), ("totango", -600.0)])
 def test_clocks_ten_minutes_apart_lose_and_double_nothing(tmp_path: Path, service: str, ahead_s: float) -> None:
     def skewed(work: Work) -> None:
         switch(work.sync, service, clock_skew_s=ahead_s)

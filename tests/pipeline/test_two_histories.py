@@ -11,7 +11,7 @@ from tests.pipeline.two_histories import TwoHistory
 from tests.pipeline.two_way import KINDS, Kind, Sync, settled
 
 EVERY_DAY = range(4)
-ONCE_WRONG = [("touchpoints", 8, 30)]
+ONCE_WRONG = [("touchpoints", 8, 30), ("touchpoints", 201, 30)]
 CAMPAIGN = range(1000, 1500)
 BOTH = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 

@@ -127,6 +127,6 @@ def _follow(screen: Screen, rest: AirflowRest, job: str, run_id: str) -> RunStat
             status.update(f"{line}   {progress_text(told) if told else ''}")
             if states.get("approve") in WAITING and not asked:
                 asked = True
-                screen.note(f"The plan passes the guard and waits for a person: {rest.base_url}/required_actions")
+                screen.note(f"The plan exceeds the guard and waits for a person: {rest.base_url}/required_actions")
             time.sleep(POLL_S)
     return state

@@ -88,7 +88,7 @@ def run_here(screen: Screen, job: str, params: Mapping[str, Any]) -> NoReturn:
         error = f"The run ended without saying why; its log is {log}."
     elif told.refused:
         error = (
-            f"The plan passes the guard of {job}, and nobody can be asked here: nothing was sent. "
+            f"The plan exceeds the guard of {job}, and nobody can be asked here: nothing was sent. "
             f"Look at it with `cshub plan {job}` and send it with `cshub apply`."
         )
     later = outcome == "red" and bool(failure.get("transient"))

@@ -37,7 +37,7 @@ from cshub.staging import FrameRef
 class MadePlan:
     """A plan, kept under ``plan_id`` unless it is that of a run.
 
-    ``excesses``: operation, planned, limit of what passes the guard. ``undoes``: the run that it takes back.
+    ``excesses``: operation, planned, limit of what exceeds the guard. ``undoes``: the run that it takes back.
     """
 
     plan_id: str | None

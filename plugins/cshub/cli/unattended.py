@@ -1,4 +1,4 @@
-"""The approval step where nobody can be asked: a plan that passes the guard is refused at once."""
+"""The approval step where nobody can be asked: a plan that exceeds the guard is refused at once."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ class UnattendedApprove(ApproveOperator):
         with opened_run(self.job_id, hub_run_id(context), run_kind(context)) as run:
             run.ledger.close_run(run.run_id, RunOutcome.REFUSED, numbers, now=run.clock.now())
         type(self).refused()
-        raise AirflowSkipException("The plan passes the guard and nobody can be asked: nothing is sent.")
+        raise AirflowSkipException("The plan exceeds the guard and nobody can be asked: nothing is sent.")

@@ -51,7 +51,7 @@ def _headline(excesses: list[dict[str, Any]]) -> str:
 def _body(job_id: str, run_id: str, planned: dict[str, Any]) -> str:
     rows = "\n".join(f"| {name} | {count} |" for name, count in planned["counts"].items())
     return (
-        f"The plan of this run passes the guard of job `{job_id}`.\n\n| action | records |\n|---|---|\n{rows}\n\n"
+        f"The plan of this run exceeds the guard of job `{job_id}`.\n\n| action | records |\n|---|---|\n{rows}\n\n"
         f"{_deletions(planned)}"
         "**Approve** sends exactly this plan; rows that have changed since are left out. **Reject** sends nothing.\n\n"
         f"Every row, field by field: `cshub plan {job_id} --run {run_id} --all`, or as a file with `--csv plan.csv`."

@@ -1,4 +1,4 @@
-"""Airflow DAGs of the jobs of type salesforce_campaign_touches_outbound: Totango campaign touches become Salesforce events."""
+"""Airflow DAGs of the jobs of type salesforce_campaign_touches_outbound: campaign touches become Salesforce events."""
 
 from cshub.dag_factory import build_dags
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,11 +17,12 @@ ONE_CALL_AT_A_TIME = threading.Lock()  # a sandbox has one caller at a time
 
 
 class FusedGateAdapter(GateAdapter):
-    """A gate adapter every call of which is two boundaries at which a process may die."""
+    """A gate adapter whose every call takes ``takes_s`` seconds and is two boundaries at which a process may die."""
 
-    def __init__(self, sandbox: Sandbox, name: str, fuse: Fuse) -> None:
+    def __init__(self, sandbox: Sandbox, name: str, fuse: Fuse, *, takes_s: float = 0.0) -> None:
         super().__init__(sandbox, name)
         self._fuse = fuse
+        self._takes = timedelta(seconds=takes_s)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         place = f"{request.method} {urlsplit(request.url or '').path}"
@@ -29,4 +31,6 @@ class FusedGateAdapter(GateAdapter):
             with ONE_CALL_AT_A_TIME:
                 return super().send(request, *args, **kwargs)
         finally:
+            if self._takes:
+                self._sandbox.clock.advance(self._takes)
             self._fuse.step(f"after {place}")

@@ -158,7 +158,8 @@ class Course:
 class Lab:
     """``sandbox``, ``ledger`` and files of one test. ``job`` may be replaced between runs.
 
-    ``back``: the job that keeps the same pair in step in the other direction.
+    ``back``: the job that keeps the same pair in step in the other direction. ``call_takes_s``: how far the clock goes
+    on at each call of the hub.
     """
 
     sandbox: Sandbox
@@ -169,6 +170,7 @@ class Lab:
     numbers: Any = field(default_factory=count)
     quota: Quota = field(default_factory=NoLimit)
     back: BoundJob | None = None
+    call_takes_s: float = 0.0
 
     @classmethod
     def make(
@@ -209,7 +211,7 @@ class Lab:
 
     def wire(self, name: str, quota: Quota | None = None) -> Wire:
         return Wire(
-            adapter=FusedGateAdapter(self.sandbox, name, self.fuse),
+            adapter=FusedGateAdapter(self.sandbox, name, self.fuse, takes_s=self.call_takes_s),
             sleep=self.clock.sleep,
             wall=lambda: self.clock.now().timestamp(),
             quota=quota,

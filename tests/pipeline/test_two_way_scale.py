@@ -19,13 +19,18 @@ TEXTS = {"touchpoints": "content", "tasks": "description"}
 
 
 def a_year(folder: Path, kind: Kind, *, accounts: int, records: int) -> Sync:
-    """Invented history of both services on accounts that both know; nothing is synced yet."""
+    """Invented history of both services on accounts that both know; nothing is synced yet.
+
+    Time passes while the hub works, as it does where 100 calls a minute are allowed.
+    """
     sync = make_sync(folder, kind)
+    sync.lab.call_takes_s = 0.6
     counts = {"events": records, "tasks": 0} if kind is TOUCHPOINTS else {"events": 0, "tasks": records}
     made = sync.lab.act("salesforce", "seed_history", accounts=accounts, days=365, seed=5, **counts)
     for account_id in made["account_ids"]:
         attributes = {"sfid": account_id}
         sync.lab.act("totango", "create_account", id=account_id, name=f"Customer {account_id}", attributes=attributes)
+    sync.lab.wait(minutes=1)
     return sync
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
+from .kernel import check_world_time
 from .sandbox import SERVICES, Sandbox, WorldSize, login_of
 from .server import CONTROL, SandboxServer
 
@@ -119,4 +120,7 @@ def _moment(text: str) -> datetime:
         found = None
     if found is None or found.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time with zone, such as 2026-11-20T12:00:00Z")
-    return found
+    try:
+        return check_world_time(found)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem

@@ -12,7 +12,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from .faults import MEANINGS, FaultRule
-from .kernel import LogEntry, Reply, Request
+from .kernel import LogEntry, Reply, Request, check_world_time
 from .sandbox import Sandbox, login_of
 
 LONGEST_MOVE_S = 10 * 365 * 86_400.0
@@ -142,8 +142,9 @@ class Control:
             meetings=_whole(body.get("meetings", size.meetings), "meetings"),
             cases=cases,
         )
+        now = _world_moment(body["now"], "now") if "now" in body else None
         try:
-            self._sandbox.reset(size, now=_moment(body["now"], "now") if "now" in body else None)
+            self._sandbox.reset(size, now=now)
         except ValueError as problem:
             raise Unacceptable(str(problem)) from problem
         tokens = {name: self._service(name).token for name in self._sandbox.gates}
@@ -163,10 +164,14 @@ class Control:
         move = body.get("advance_s", 0)
         if not isinstance(move, int | float) or isinstance(move, bool) or abs(move) > LONGEST_MOVE_S:
             raise Unacceptable("advance_s must be a number of seconds, at most ten years", field="advance_s")
-        moment = _moment(body["set"], "set") if "set" in body else None
+        moment = _world_moment(body["set"], "set") if "set" in body else clock.now()
+        try:
+            check_world_time(moment + timedelta(seconds=move))
+        except ValueError as problem:
+            raise Unacceptable(str(problem), field="advance_s") from problem
         if "freeze" in body:
             clock.freeze(body["freeze"])
-        if moment is not None:
+        if "set" in body:
             clock.set(moment)
         if move:
             clock.advance(timedelta(seconds=move))
@@ -268,4 +273,14 @@ def _moment(value: Any, field: str) -> datetime:
         ) from problem
     if moment.tzinfo is None:
         raise Unacceptable(f"{field} needs a time zone, for example {value}Z", field=field)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as problem:
+        raise Unacceptable(f"{field} must be a time of the calendar; got {value!r}", field=field) from problem
+
+
+def _world_moment(value: Any, field: str) -> datetime:
+    try:
+        return check_world_time(_moment(value, field))
+    except ValueError as problem:
+        raise Unacceptable(str(problem), field=field) from problem

@@ -93,8 +93,19 @@ class Clock(Protocol):
         ...
 
 
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2999, 12, 31, tzinfo=UTC)
+
+
+def check_world_time(at: datetime) -> datetime:
+    """``at``, when a world can live then: its past and future must fit the calendar. Raises ``ValueError``."""
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError(f"the time of the world must lie between {EARLIEST:%Y} and {LATEST:%Y}; got {at.isoformat()}")
+    return at
+
+
 class SandboxClock:
-    """Runs with real time, can be moved, can be frozen."""
+    """Runs with real time, can be moved (backwards too), can be frozen."""
 
     def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
         self._base = start or datetime.now(UTC)
@@ -107,9 +118,12 @@ class SandboxClock:
         return self._base + timedelta(seconds=monotonic() - self._mark)
 
     def set(self, at: datetime) -> None:
+        """The world's time is ``at`` from now on. Raises ``ValueError`` outside ``EARLIEST`` to ``LATEST``."""
+        check_world_time(at)
         self._base, self._mark = at.astimezone(UTC), monotonic()
 
     def advance(self, by: timedelta) -> None:
+        """Moves the time by ``by``, back when it is negative. Raises as ``set`` does."""
         self.set(self.now() + by)
 
     def freeze(self, frozen: bool) -> None:

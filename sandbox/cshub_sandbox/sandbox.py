@@ -10,7 +10,7 @@ from typing import Any
 
 from .faults import FaultScript
 from .gate import CallLog, Gate
-from .kernel import SandboxClock, Service
+from .kernel import SandboxClock, Service, check_world_time
 from .world import World
 from .world_builder import build_world
 
@@ -61,8 +61,11 @@ class Sandbox:
         self.reset(self.size, now=now)
 
     def reset(self, size: WorldSize, *, now: datetime | None = None) -> None:
-        """A new world, empty log, no faults, default switches. The clock goes to ``now`` (default: real time)."""
-        start = now or datetime.now(UTC)
+        """A new world, empty log, no faults, default switches. The clock goes to ``now`` (default: real time).
+
+        Raises ``ValueError``, and has then changed nothing, for a size or a time that no world can have.
+        """
+        start = check_world_time(now or datetime.now(UTC))
         world = build_world(size.seed, accounts=size.accounts, meetings=size.meetings, now=start, cases=size.cases)
         self.size, self.world = size, world
         self.clock.freeze(False)

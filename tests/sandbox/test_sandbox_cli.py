@@ -97,6 +97,7 @@ def test_a_port_that_is_taken_is_said_in_one_line() -> None:
     [
         (["--accounts", "2"], "accounts must be 8 or more"),
         (["--now", "tomorrow"], "is not a time with zone"),
+        (["--now", "9999-12-31T00:00:00Z"], "between 2000 and 2999"),
         (["--chorus-port", "x"], "is not a port"),
     ],
 )

@@ -255,3 +255,11 @@ def test_a_query_hides_deleted_and_archived_rows_and_query_all_shows_them(org: O
     assert org.ids("Type = 'Call'", include_deleted=True) == [CALL, GONE, OLD]
     assert org.ids("IsDeleted = true") == []
     assert org.ids("IsDeleted = true", include_deleted=True) == [GONE]
+
+
+def test_a_relative_date_whose_midnight_lies_beyond_the_calendar_is_malformed() -> None:
+    org = small_org()
+    org.zone = ZoneInfo("Asia/Tokyo")
+    first = org.now.astimezone(org.zone).date().toordinal() - 1
+    for days in (first, first + 1):
+        assert refused(org, f"CreatedDate > LAST_N_DAYS:{days}")[0] == "MALFORMED_QUERY"

@@ -146,3 +146,13 @@ def test_words_of_left_out_soql_inside_a_string_do_no_harm() -> None:
 )
 def test_a_query_knows_what_keeps_it_from_a_bulk_job(text: str, obstacle: str | None) -> None:
     assert soql.parse(text).unfit_for_bulk == obstacle
+
+
+@pytest.mark.parametrize("clause", ["LIMIT 99999999999999999999", "OFFSET 2147483648", "LIMIT " + "9" * 5_000])
+def test_a_limit_or_offset_that_is_no_32_bit_number_is_malformed(clause: str) -> None:
+    assert_malformed(f"SELECT Id FROM Event {clause}", "unexpected token: ")
+
+
+@pytest.mark.parametrize("term", ["> 9999-12-31T23:59:59-12:00", "< 0001-01-01T00:00:00+12:00"])
+def test_a_moment_beyond_the_calendar_is_malformed(term: str) -> None:
+    assert_malformed(f"SELECT Id FROM Event WHERE CreatedDate {term}", "unexpected token: ")

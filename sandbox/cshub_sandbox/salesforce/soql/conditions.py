@@ -173,17 +173,23 @@ class Conditions:
     def _period(self, field: FieldType, value: RelativeDate, at: int) -> Period:
         days = days_of(value, self._today)
         if days is None:
-            word = value.word if value.number is None else f"{value.word}:{value.number}"
-            raise malformed_at(self._text, at, f"unexpected token: {word}")
+            raise malformed_at(self._text, at, f"unexpected token: {_written(value)}")
         if field.kind is FieldKind.DATE:
             return Period(*days)
-        if field.kind is FieldKind.DATETIME:
+        if field.kind is not FieldKind.DATETIME:
+            raise self._misfit(field, at)
+        try:
             return Period(*(moment(day, self._zone) for day in days))
-        raise self._misfit(field, at)
+        except OverflowError:
+            raise malformed_at(self._text, at, f"unexpected token: {_written(value)}") from None
 
     def _misfit(self, field: FieldType, at: int) -> Exception:
         quoted = field.kind in TEXT_KINDS or field.kind in ID_KINDS
         return wrong_literal(self._text, at, field.name, _type_name(field), quoted=quoted)
+
+
+def _written(value: RelativeDate) -> str:
+    return value.word if value.number is None else f"{value.word}:{value.number}"
 
 
 def _type_name(field: FieldType) -> str:

@@ -40,6 +40,7 @@ from cshub_sandbox.salesforce.soql.syntax import (
 
 MAX_QUERY = 100_000  # characters, docs/vendors/salesforce.md §2.1
 DEEPEST = 100
+LARGEST_COUNT = 2**31 - 1  # LIMIT and OFFSET are 32-bit integers: assumed
 _STRINGS = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _LEFT_OUT = re.compile(
     r"\b(GROUP\s+BY|HAVING|USING\s+SCOPE|FOR\s+(?:VIEW|UPDATE|REFERENCE)|WITH\s+\w+|INCLUDES|EXCLUDES"
@@ -118,9 +119,10 @@ class _Reader:
 
     def _whole(self, node: _Node) -> int:
         token = next(_tokens(node, "NUMBER"))
-        if not token.isdecimal():
+        digits = token.lstrip("0") or "0"
+        if not token.isdecimal() or len(digits) > len(str(LARGEST_COUNT)) or int(digits) > LARGEST_COUNT:
             raise malformed_at(self._text, token.start_pos or 0, f"unexpected token: {token}")
-        return int(token)
+        return int(digits)
 
     def _item(self, node: _Node) -> Item:
         if node.data == "path":
@@ -164,7 +166,7 @@ class _Reader:
         at = token.start_pos or 0
         try:
             return Literal(_READERS[token.type](str(token)), at)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise malformed_at(self._text, at, f"unexpected token: {token}") from None
 
 

@@ -20,13 +20,14 @@ from cshub_sandbox.salesforce.org import Org
 from cshub_sandbox.salesforce.org_calls import FIRST_VERSION, LAST_VERSION, RETIRED, versions
 from cshub_sandbox.salesforce.routes import ROUTES
 from cshub_sandbox.salesforce.sessions import Session
-from cshub_sandbox.salesforce.soap import soap_login
+from cshub_sandbox.salesforce.soap import answer_soap
 from cshub_sandbox.salesforce.writer import Writer
 
 LONGEST_URI = 16_384  # bytes of URI and headers, docs/vendors/salesforce.md §2.1
-_DATA = re.compile(r"/services/data/v([^/]*)(/.*)?")
-_VERSION = re.compile(r"(\d{1,3})\.0")
-_SOAP = re.compile(r"/services/Soap/u/([^/]+)(?:/.*)?")
+_DATA = re.compile(r"/services/data/([^/]*)(/.*)?")
+_VERSION = re.compile(r"v([0-9]{1,3})\.0")
+_SOAP = re.compile(r"/services/Soap/([^/]+)/([^/]+)(?:/.*)?")
+_BULK_1 = "/services/async/"
 _IDENTITY = re.compile(r"/id/([^/]+)/([^/]+)/?")
 _ALLOW_SAVE = re.compile(r"allowSave\s*=\s*true", re.IGNORECASE)
 
@@ -61,9 +62,11 @@ class Api:
         if opened is not None:
             return opened(self._org, request)
         if soap := _SOAP.fullmatch(request.path):
-            return soap_login(self._org, request, soap[1])
+            return answer_soap(self._org, request, soap[1], soap[2])
         if named := _IDENTITY.fullmatch(request.path):
             return identity(self._org, request, named[1], named[2])
+        if _DATA.fullmatch(request.path) is None:
+            raise _left_out(request)
         session = self._org.session_of(request)
         self._org.quota.take(self._org.now(), limit=self._org.switches.api_limit)
         return self._perform(request, session)
@@ -79,7 +82,7 @@ class Api:
     def _perform(self, request: Request, session: Session) -> Reply:
         found = _DATA.fullmatch(request.path)
         if found is None:
-            raise not_simulated(f"{request.method} {request.path}")
+            raise _left_out(request)
         number = _checked_version(found[1])
         path, allowed = found[2] or "", []
         method = request.param("_HttpMethod") or request.method
@@ -134,8 +137,15 @@ OPEN_CALLS = (
 )
 
 
+def _left_out(request: Request) -> SalesforceError:
+    what = f"{request.method} {request.path}"
+    if request.path.startswith(_BULK_1):
+        return not_simulated(f"Bulk API 1.0 ({what}); use Bulk API 2.0, in simple-salesforce sf.bulk2")
+    return not_simulated(what)
+
+
 def _checked_version(text: str) -> int:
-    """The number of a version such as ``59.0``. Raises the 410 of a retired one, the 404 of an unknown one."""
+    """The number of a version such as ``v59.0``. Raises the 410 of a retired one, the 404 of an unknown one."""
     match = _VERSION.fullmatch(text)
     number = int(match[1]) if match else 0
     if number in RETIRED:

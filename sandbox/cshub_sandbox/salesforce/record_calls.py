@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 from cshub_sandbox.kernel import Reply
@@ -29,11 +31,23 @@ def read_object(on: Behaviour, call: Call) -> Any:
 
 def describe_object(on: Behaviour, call: Call) -> Any:
     kind = call.actor.sees(call.parts[0])
-    changed = on.org.schema_changed_at.strftime("%a, %d %b %Y %H:%M:%S GMT")
-    if call.request.headers.get("if-modified-since") == changed:
+    changed = on.org.schema_changed_at
+    since = _http_date(call.request.headers.get("if-modified-since", ""))
+    if since is not None and changed <= since:
         return Reply(304)
     value = describe(kind, call.actor.view, api_version=call.version)
-    return Reply.json(200, value, media_type=MEDIA_TYPE, headers={"Last-Modified": changed})
+    return Reply.json(
+        200, value, media_type=MEDIA_TYPE, headers={"Last-Modified": format_datetime(changed, usegmt=True)}
+    )
+
+
+def _http_date(text: str) -> datetime | None:
+    """The moment of a date header; None for one that cannot be read, which is then not regarded (RFC 9110, 13.1.3)."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def create_record(on: Behaviour, call: Call) -> Any:

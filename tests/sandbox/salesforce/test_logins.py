@@ -20,6 +20,12 @@ def token_call(org: Caller, headers: Any = None, **form: str) -> Answer:
     return org.raw("POST", "/services/oauth2/token", headers=sent, body=urlencode(form).encode())
 
 
+def soap(call: str) -> bytes:
+    envelope = "http://schemas.xmlsoap.org/soap/envelope/"
+    body = f'<{call} xmlns="urn:partner.soap.sforce.com"/>'
+    return f'<e:Envelope xmlns:e="{envelope}"><e:Body>{body}</e:Body></e:Envelope>'.encode()
+
+
 def client(org: Caller) -> dict[str, str]:
     return {name: org.service.login[name] for name in ("client_id", "client_secret")}
 
@@ -130,11 +136,49 @@ def test_the_password_flow_needs_the_security_token_unless_the_address_is_truste
 
 def test_soap_login_can_be_switched_off_and_answers_a_fault(org: Caller) -> None:
     org.set(soap_login=False)
-    answer = org.raw("POST", "/services/Soap/u/59.0", headers={"content-type": "text/xml"}, body=b"<a/>")
+    answer = org.raw("POST", "/services/Soap/u/59.0", headers={"content-type": "text/xml"}, body=soap("login"))
     assert answer.status == 500
     assert "<sf:exceptionCode>INVALID_LOGIN</sf:exceptionCode>" in answer.text
     assert org.raw("POST", "/services/Soap/u/59.0", body=b"<a").status == 500
-    assert "UNSUPPORTED_API_VERSION" in org.raw("POST", "/services/Soap/u/65.0", body=b"<a/>").text
+    assert "XML_PARSER_ERROR" in org.raw("POST", "/services/Soap/u/59.0", body=b"<a/>").text
+    assert "UNSUPPORTED_API_VERSION" in org.raw("POST", "/services/Soap/u/65.0", body=soap("login")).text
+    assert "UNSUPPORTED_API_VERSION" in org.raw("POST", "/services/Soap/u/new", body=soap("login")).text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "named"),
+    [
+        ("POST", "/services/Soap/u/67.0/00D5g0000100007", "query()"),
+        ("POST", "/services/Soap/m/59.0/00D5g0000100007", "POST /services/Soap/m/59.0"),
+        ("GET", "/services/Soap/u/59.0", "GET /services/Soap/u/59.0"),
+    ],
+)
+def test_a_soap_call_other_than_login_is_a_fault_that_says_not_simulated(
+    org: Caller, method: str, path: str, named: str
+) -> None:
+    answer = org.raw(method, path, headers={"content-type": "text/xml"}, body=soap("query"))
+    assert (answer.status, answer.headers["Content-Type"]) == (500, "text/xml;charset=UTF-8")
+    assert "<sf:exceptionCode>NOT_SIMULATED</sf:exceptionCode>" in answer.text
+    assert named in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "named"),
+    [
+        ("POST", "/services/async/59.0/job", "sf.bulk2"),
+        ("GET", "/services/oauth2/authorize", "GET /services/oauth2/authorize"),
+        ("POST", "/services/oauth2/introspect", "POST /services/oauth2/introspect"),
+        ("GET", "/services/oauth2/token", "GET /services/oauth2/token"),
+        ("GET", "/services/apexrest/x", "GET /services/apexrest/x"),
+    ],
+)
+def test_an_address_that_is_not_simulated_says_so_with_or_without_a_session(
+    org: Caller, method: str, path: str, named: str
+) -> None:
+    for headers in ({}, {"x-sfdc-session": org.token}, {"authorization": f"Bearer {org.token}"}):
+        answer = org.raw(method, path, headers=headers)
+        assert answer.refusal == (501, "NOT_SIMULATED")
+        assert named in answer.json[0]["message"]
 
 
 def test_a_session_ends_with_its_life_an_expiry_or_its_user(org: Caller) -> None:
@@ -177,6 +221,9 @@ def test_versions_are_listed_without_login_retired_ones_are_gone_and_unknown_one
     assert org.send("GET", "limits", version="30.0").refusal == (410, "GONE")
     for unknown in ("20.0", "69.0", "62", "v62.0"):
         assert org.send("GET", "limits", version=unknown).refusal == (404, "NOT_FOUND")
+    for unknown in ("abc", "62.0", ""):
+        signed_in = {"authorization": f"Bearer {org.token}"}
+        assert org.raw("GET", f"/services/data/{unknown}/limits", headers=signed_in).refusal == (404, "NOT_FOUND")
     assert org.send("GET", "").json["sobjects"] == "/services/data/v62.0/sobjects"
 
 

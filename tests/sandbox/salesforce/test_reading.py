@@ -277,3 +277,22 @@ def test_a_bulk_query_is_read_by_locator(make_org: MakeOrg) -> None:
     assert org.send("DELETE", path).status == 204
     assert org.send("POST", "jobs/query", {"operation": "insert", "query": "x"}).refusal == (400, "INVALIDJOB")
     assert org.send("POST", "jobs/query", {**body, "query": "SELECT Nope FROM Account"}).status == 400
+
+
+@pytest.mark.parametrize(
+    ("since", "status"),
+    [
+        ("Fri, 20 Nov 2026 11:59:59 GMT", 200),
+        ("Fri, 20 Nov 2026 12:00:00 GMT", 304),
+        ("Fri, 20 Nov 2026 13:00:01 +0100", 304),
+        ("Friday, 20-Nov-26 12:00:01 GMT", 304),
+        ("Fri, 20 Nov 2026 12:00:00 -0000", 304),
+        ("2026-11-20T12:00:00Z", 200),
+        ("soon", 200),
+    ],
+)
+def test_a_describe_is_not_sent_again_unless_it_changed_since_the_date_of_the_caller(
+    org: Caller, since: str, status: int
+) -> None:
+    org.act("add_custom_field", object="Event", name="Room__c")
+    assert org.send("GET", "sobjects/Event/describe", headers={"if-modified-since": since}).status == status

@@ -16,6 +16,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceAuthenticationFailed,
     SalesforceExpiredSession,
+    SalesforceGeneralError,
     SalesforceMalformedRequest,
     SalesforceMoreThanOneRecord,
     SalesforceRefusedRequest,
@@ -308,6 +309,11 @@ def test_deleted_rows_show_when_asked_for_and_hard_deleted_ones_never(sf: Client
     other = sf.Task.create({"Subject": "gone for good"})["id"]
     sf.bulk2.Task.hard_delete(records=[{"Id": other}], wait=0)
     assert sf.query_all(f"SELECT Id FROM Task WHERE Id = '{other}'", include_deleted=True)["totalSize"] == 0
+
+
+def test_the_older_bulk_api_says_what_to_use_instead(sf: Client) -> None:
+    with pytest.raises(SalesforceGeneralError, match=r"does not simulate Bulk API 1\.0.*sf\.bulk2"):
+        sf.bulk.Account.query("SELECT Id FROM Account")
 
 
 def test_a_query_unfit_for_bulk_is_refused(sf: Client) -> None:

@@ -16,16 +16,25 @@ Values = Mapping[str, Any]
 
 
 def account_of(org: Org, row: Values) -> str | None:
-    """The account of an activity: that of WhatId when it has one, else that of a contact (§2.3)."""
+    """The account of an activity: that of WhatId when it has one, else that of a contact (§2.3).
+
+    An account that is deleted is none.
+    """
     what = row.get("WhatId")
     if what is not None:
         by_what = _account_behind(org, what)
-        if by_what is not None:
+        if by_what is not None and not is_deleted(org, "Account", by_what):
             return by_what
     who = row.get("WhoId")
     contact = org.store.table("Contact").get(who) if who is not None else None
     found: str | None = contact.get("AccountId") if contact is not None else None
-    return found
+    return None if found is not None and is_deleted(org, "Account", found) else found
+
+
+def is_deleted(org: Org, name: str, record_id: str) -> bool:
+    """Whether a record of an object lies in the recycle bin."""
+    row = org.store.table(name).get(record_id)
+    return row is not None and bool(row.get("IsDeleted"))
 
 
 def _account_behind(org: Org, what: str) -> str | None:

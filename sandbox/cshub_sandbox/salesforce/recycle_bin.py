@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cshub_sandbox.salesforce.derivation import ACTIVITIES
+from cshub_sandbox.salesforce.detached import CUT_LOOSE, Detached
 from cshub_sandbox.salesforce.errors import SalesforceError
 from cshub_sandbox.salesforce.objects import ObjectType
 from cshub_sandbox.salesforce.org import Deletion, Org
@@ -17,9 +18,9 @@ from cshub_sandbox.salesforce.uniqueness import check_unique
 BLANKED = "_Blanked"  # what an activity of Shared Activities is given back when it is undeleted
 DELETED_AT = "_DeletedAt"
 DELETED_WITH = "_DeletedWith"  # the record whose deletion took this one along
-_NOTES = frozenset({BLANKED, DELETED_AT, DELETED_WITH})
-_CHILDREN_OF_ACCOUNT = (("Contact", "AccountId"), ("Opportunity", "AccountId"), ("Event", "WhatId"), ("Task", "WhatId"))
-_TAKEN_ALONG = ("Contact", "Opportunity", "Event", "Task")
+_NOTES = frozenset({BLANKED, CUT_LOOSE, DELETED_AT, DELETED_WITH})
+_CHILDREN_OF_ACCOUNT = (("Opportunity", "AccountId"), ("Contact", "AccountId"))
+_TAKEN_ALONG = ("Contact", "Opportunity", "Event", "Task")  # people first: what comes later may point to them
 
 
 class RecycleBin:
@@ -28,10 +29,12 @@ class RecycleBin:
     def __init__(self, org: Org, relations: Relations) -> None:
         self._org = org
         self._relations = relations
+        self._detached = Detached(org, relations)
         self._emptied_until = datetime.min.replace(tzinfo=UTC)
 
     def put_in(self, kind: ObjectType, before: Row, *, user_id: str, taken_by: str | None = None) -> None:
-        """Deletes a row, and with it what belongs to it: copies of an event, the people and work of an account."""
+        """Deletes a row, and with it what belongs to it: copies of an event, people and business of an account, and
+        the activities whose WhatId it is. Other activities stay and are cut loose from it."""
         org, now = self._org, self._org.now()
         row: dict[str, Any] = {**before, "IsDeleted": True, DELETED_AT: now, DELETED_WITH: taken_by}
         for child_kind, child in list(self._belongings(kind, before)):
@@ -45,6 +48,8 @@ class RecycleBin:
         if org.switches.delete_moves_stamp:
             row = org.stamp(row, user_id, now)
         org.records.put(kind.table, row)
+        if cut_loose := self._detached.cut_loose(kind, before["Id"], user_id=user_id, now=now):
+            org.records.put(kind.table, {**row, CUT_LOOSE: cut_loose})
         org.deletions.append(Deletion(now, kind.table, before["Id"]))
 
     def take_out(self, kind: ObjectType, record_id: str, *, user_id: str) -> None:
@@ -56,13 +61,16 @@ class RecycleBin:
         row = {name: value for name, value in before.items() if name not in _NOTES}
         row |= {"IsDeleted": False, **before.get(BLANKED, {})}
         check_unique(org, kind, row, row)
-        org.records.put(kind.table, org.stamp(row, user_id, now))
+        restored = org.stamp(row, user_id, now)
+        org.records.put(kind.table, restored)
         if kind.name in ACTIVITIES:
             for relation in list(self._relations.of(kind.name, record_id, deleted=True)):
                 org.records.put(f"{kind.name}Relation", {**relation, "IsDeleted": False, "SystemModstamp": now})
+            self._detached.settle(kind, restored, user_id=user_id, now=now)
         for name in _TAKEN_ALONG:
             for child_id in org.store.table(name).find(DELETED_WITH, record_id):
                 self.take_out(org.schema.object(name), child_id, user_id=user_id)
+        self._detached.tie_again(before.get(CUT_LOOSE, ()), record_id, user_id=user_id, now=now)
 
     def empty(self, *, older_than: timedelta) -> int:
         """Forgets deleted records for good; gives how many. The list of deletions keeps them."""
@@ -91,8 +99,9 @@ class RecycleBin:
             for child in self._relations.children(row["EventId"]):
                 if child["OwnerId"] == row["RelationId"]:
                     yield event, child
-        elif kind.name == "Account":
-            for name, field in _CHILDREN_OF_ACCOUNT:
+        elif kind.name not in ACTIVITIES:
+            related = [(name, "WhatId") for name in sorted(ACTIVITIES)]
+            for name, field in (*related, *(_CHILDREN_OF_ACCOUNT if kind.name == "Account" else ())):
                 child_kind, table = org.schema.object(name), org.store.table(name)
                 for record_id in table.find(field, row["Id"]):
                     found = table.get(record_id)

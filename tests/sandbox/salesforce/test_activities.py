@@ -322,3 +322,101 @@ def test_a_converted_lead_hands_its_activities_to_a_contact(org: Caller) -> None
     record = org.get("Task", task_id)
     assert (record["WhoId"], record["AccountId"]) == (result["contact_id"], result["account_id"])
     assert org.get("Lead", lead)["IsConverted"] is True
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_activities_go_with_the_record_they_are_related_to_and_come_back_with_it(
+    make_org: MakeOrg, shared: bool
+) -> None:
+    org = make_org(shared_activities=shared)
+    deal = org.create("Opportunity", Name="Deal", AccountId=org.account_id, StageName="Qualify", CloseDate="2026-12-01")
+    case = org.create("Case", AccountId=org.account_id, Subject="Broken")
+    theirs = [org.event(WhatId=deal), org.task(WhatId=deal, WhoId=org.contact_id)]
+    own = org.task(WhatId=case)
+    org.delete("Account", org.account_id)
+    org.delete("Case", case)
+    assert all(org.held(each)["IsDeleted"] for each in (deal, *theirs, own))
+    org.act("undelete_record", id=org.account_id)
+    org.act("undelete_record", id=case)
+    for each, what in ((theirs[0], deal), (theirs[1], deal), (own, case)):
+        assert (org.held(each)["IsDeleted"], org.held(each)["WhatId"]) == (False, what)
+    assert org.get("Task", theirs[1])["WhoId"] == org.contact_id
+    assert org.get("Task", theirs[1])["AccountId"] == org.account_id
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_deleted_person_is_taken_off_the_activities_which_get_it_back(make_org: MakeOrg, shared: bool) -> None:
+    org = make_org(shared_activities=shared)
+    alone, beside, by_lead = (
+        org.task(WhatId=None, WhoId=org.contact_id),
+        org.event(WhoId=org.contact_id),
+        org.task(WhatId=None, WhoId=org.lead_id),
+    )
+    org.wait(60)
+    org.delete("Contact", org.contact_id)
+    org.delete("Lead", org.lead_id)
+    record = org.get("Task", alone)
+    assert (record["WhoId"], record["AccountId"]) == (None, None)
+    assert record["LastModifiedDate"] == STAMP < record["SystemModstamp"]
+    assert (org.get("Event", beside)["WhoId"], org.get("Event", beside)["AccountId"]) == (None, org.account_id)
+    assert org.get("Task", by_lead)["WhoId"] is None
+    org.act("undelete_record", id=org.contact_id)
+    org.act("undelete_record", id=org.lead_id)
+    assert (org.get("Task", alone)["WhoId"], org.get("Task", alone)["AccountId"]) == (org.contact_id, org.account_id)
+    assert org.get("Event", beside)["WhoId"] == org.contact_id
+    assert org.get("Task", by_lead)["WhoId"] == org.lead_id
+
+
+def test_a_deleted_contact_leaves_the_others_of_a_shared_activity_and_comes_back_to_its_place(
+    make_org: MakeOrg,
+) -> None:
+    org = make_org(shared_activities=True)
+    first, second, third = (row["Id"] for row in org.rows("Contact")[:3])
+    event_id = org.event(EventWhoIds=[first, second])
+    for gone, left in ((second, first), (first, second)):
+        org.delete("Contact", gone)
+        record = org.get("Event", event_id)
+        assert (record["WhoId"], record["EventWhoIds"], record["WhoCount"]) == (left, [left], 1)
+        related = org.query(f"SELECT RelationId FROM EventWhoRelation WHERE EventId = '{event_id}'")
+        assert [row["RelationId"] for row in related] == [left]
+        org.act("undelete_record", id=gone)
+        assert org.get("Event", event_id)["EventWhoIds"] == [first, second]
+    org.delete("Contact", first)
+    org.edit("Event", event_id, EventWhoIds=[third])
+    org.act("undelete_record", id=first)
+    assert org.get("Event", event_id)["EventWhoIds"] == [first, third]
+
+
+def test_a_person_who_was_replaced_meanwhile_does_not_come_back(org: Caller) -> None:
+    contacts = [row["Id"] for row in org.rows("Contact")][:2]
+    task_id = org.task(WhatId=None, WhoId=contacts[0])
+    org.delete("Contact", contacts[0])
+    org.edit("Task", task_id, WhoId=contacts[1])
+    org.act("undelete_record", id=contacts[0])
+    assert org.get("Task", task_id)["WhoId"] == contacts[1]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_activity_that_comes_back_after_its_person_is_gone_does_not_point_to_it(
+    make_org: MakeOrg, shared: bool
+) -> None:
+    org = make_org(shared_activities=shared)
+    contact = org.contact_id
+    task_id = org.task(WhatId=None, WhoId=contact)
+    org.delete("Task", task_id)
+    org.delete("Contact", contact)
+    org.act("undelete_record", id=task_id)
+    assert (org.get("Task", task_id)["WhoId"], org.get("Task", task_id)["AccountId"]) == (None, None)
+
+
+def test_no_activity_keeps_the_account_that_was_deleted(org: Caller) -> None:
+    org.act("add_custom_object", name="Visit__c")
+    visit = org.create("Visit__c", Name="Tour", Account__c=org.account_id)
+    task_id = org.task(WhatId=visit)
+    assert org.get("Task", task_id)["AccountId"] == org.account_id
+    org.delete("Account", org.account_id)
+    for name in ("Event", "Task"):
+        assert org.query(f"SELECT Id FROM {name} WHERE AccountId = '{org.account_id}'") == []
+    assert org.get("Task", task_id)["AccountId"] is None
+    org.act("undelete_record", id=org.account_id)
+    assert org.get("Task", task_id)["AccountId"] == org.account_id

@@ -46,7 +46,8 @@ class Event:
 class Touchpoint:
     """A note as an event shows it. None = the event does not say; absent lists are None too.
 
-    ``participants``: user ids of both sides. Times in ms since 1970 UTC.
+    ``participants``: user ids of both sides. ``parent_id``, ``follow_up``: note ids of what it replies to and follows.
+    Times in ms since 1970 UTC.
     """
 
     note_id: int
@@ -66,6 +67,8 @@ class Touchpoint:
     last_editor: str | None = None
     external_id: str | None = None
     origin: str | None = None
+    parent_id: int | None = None
+    follow_up: int | None = None
 
     @property
     def modified_ms(self) -> int:
@@ -221,6 +224,8 @@ def read_touchpoint(event: Event) -> Touchpoint | None:
         last_editor=_text(properties.get("last_edit_user")),
         external_id=_lower(properties.get("external_id")),
         origin=_text(properties.get("origin")),
+        parent_id=_whole(properties.get("parent_id")),
+        follow_up=_whole(properties.get("follow_up")),
     )
 
 

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cshub.cli.catalogue import entry_id
 from cshub.cli.clients import Connection, TotangoUrl, totango_client
-from cshub.cli.options import Json, Since, Until, Yes, bounds_of, examples, moment_of
+from cshub.cli.options import Json, Since, Until, Yes, bounds_of, examples
 from cshub.cli.screen import Screen, begin, counted, grid, shown
-from cshub.core.errors import NotFound
+from cshub.cli.touchpoint_fields import (
+    Content,
+    Date,
+    FollowUp,
+    Parent,
+    Participant,
+    Reason,
+    Subject,
+    Sync,
+    Type,
+    announce,
+    asked_fields,
+    hub_zone,
+    laid_over,
+    read_text,
+)
+from cshub.cli.touchpoint_lookup import demand_account, find_touchpoint, search_touchpoints
+from cshub.cli.writing import Flow, create_once, refusals_told
 
 if TYPE_CHECKING:
     from cshub.systems.totango.client import TotangoClient
     from cshub.systems.totango.models import Touchpoint, TouchpointFields
 
 LOOK_BACK = timedelta(days=7)
-FAR_FUTURE_MS = 4_102_444_800_000  # 2100-01-01
 
 app = typer.Typer(no_args_is_help=True, help="List, create, update and delete touchpoints.")
 
-Subject = Annotated[str | None, typer.Option(help="Title.")]
-Content = Annotated[str | None, typer.Option(help="Text, at most 12,000 characters; - reads it from standard input.")]
-Date = Annotated[str | None, typer.Option(help="When it took place; without a zone: the hub's zone.")]
-Type = Annotated[str | None, typer.Option("--type", help="Touchpoint type, by name or id.")]
-Reason = Annotated[list[str] | None, typer.Option("--reason", help="Reason, by name or id; may be repeated.")]
-Flow = Annotated[str | None, typer.Option(help="Flow, by name or id. Default of a new one: the tenant's.")]
-Participant = Annotated[list[str] | None, typer.Option(help="User id (as a rule the e-mail); may be repeated.")]
 NoteId = Annotated[int, typer.Argument(metavar="NOTE_ID", help="Note id of the touchpoint, as list shows it.")]
-Account = Annotated[str | None, typer.Option(help="Its account; makes the look-up one call.")]
+Account = Annotated[
+    str | None,
+    typer.Option(help="Its account. Without it the search is asked, which takes longer and is some seconds late."),
+]
 EventId = Annotated[str | None, typer.Option("--event", help="Its event id; looked up when it is not given.")]
 
 
@@ -53,18 +62,21 @@ def list_touchpoints(
     url: TotangoUrl = None,
     as_json: Json = False,
 ) -> None:
-    """List touchpoints: those of an account, or those of all accounts in a window (default: the last 7 days)."""
+    """List touchpoints: those of an account, or those of all accounts in a window (default: the last 7 days).
+
+    Those of all accounts come from Totango's search, which shows changes some seconds late.
+    """
     screen = begin(as_json)
     now = datetime.now(UTC)
-    start, end = bounds_of(since, until, _zone(), now=now)
+    start, end = bounds_of(since, until, hub_zone(), now=now)
     with totango_client(connection, url) as client:
         if account is not None:
             whole = list(client.account_touchpoints(account))
             if not whole:
-                _demand_account(client, account)
+                demand_account(client, account)
             found = [note for note in whole if _inside(note, start, end)]
         else:
-            found = _searched(client, start or now - LOOK_BACK, end or now)
+            found = search_touchpoints(client, start or now - LOOK_BACK, end or now)
     found.sort(key=lambda note: note.timestamp_ms)
     rows = [
         (note.note_id, _moment(note.timestamp_ms), note.account_id, note.author, shown(note.subject)) for note in found
@@ -88,9 +100,9 @@ def create(
     reason: Reason = None,
     flow: Flow = None,
     participant: Participant = None,
-    sync: Annotated[
-        bool, typer.Option("--sync/--no-sync", help="Let Totango's own outbound jobs copy it, for example to a CRM.")
-    ] = False,
+    parent: Parent = None,
+    follow_up: FollowUp = None,
+    sync: Sync = None,
     yes: Yes = False,
     connection: Connection = None,
     url: TotangoUrl = None,
@@ -98,17 +110,29 @@ def create(
 ) -> None:
     """Create a touchpoint. Shows what will be sent, and asks."""
     screen = begin(as_json)
-    if not (subject or content):
+    text = read_text(content)
+    if not ((subject or "").strip() or (text or "").strip()):
         raise typer.BadParameter("a touchpoint needs a subject or content", param_hint="--subject / --content")
-    with totango_client(connection, url) as client:
-        fields = replace(
-            _fields(client, subject, content, date, kind, reason, flow, participant),
-            created_by=author,
-            disable_sync=not sync,
+    with totango_client(connection, url) as client, refusals_told():
+        asked = asked_fields(
+            client,
+            screen,
+            account,
+            subject=subject,
+            content=text,
+            date=date,
+            kind=kind,
+            reason=reason,
+            flow=flow,
+            participant=participant,
+            parent=parent,
+            follow_up=follow_up,
+            sync=bool(sync),
         )
-        _announce(screen, f"A touchpoint will be created in account {account}:", fields)
+        fields = replace(asked, created_by=author)
+        announce(screen, f"A touchpoint will be created in account {account}:", fields)
         screen.confirm("Create it?", yes=yes)
-        note_id = client.create_touchpoint(account, fields)
+        note_id = _created(client, screen, account, fields)
     screen.show(f"✓ Created: note id {note_id} in account {account}")
     screen.document({"created": {"note_id": note_id, "account_id": account}, "sent": dict(fields.body())})
 
@@ -125,6 +149,9 @@ def update(
     reason: Reason = None,
     flow: Flow = None,
     participant: Participant = None,
+    parent: Parent = None,
+    follow_up: FollowUp = None,
+    sync: Sync = None,
     yes: Yes = False,
     connection: Connection = None,
     url: TotangoUrl = None,
@@ -132,14 +159,31 @@ def update(
 ) -> None:
     """Change a touchpoint; what is not named stays as it is. Shows what will be sent, and asks."""
     screen = begin(as_json)
-    with totango_client(connection, url) as client:
-        note = _found(client, note_id, account)
-        asked = _fields(client, subject, content, date, kind, reason, flow, participant)
+    text = read_text(content)
+    with totango_client(connection, url) as client, refusals_told():
+        note = find_touchpoint(client, screen, note_id, account)
+        asked = asked_fields(
+            client,
+            screen,
+            note.account_id,
+            subject=subject,
+            content=text,
+            date=date,
+            kind=kind,
+            reason=reason,
+            flow=flow,
+            participant=participant,
+            parent=parent,
+            follow_up=follow_up,
+            sync=sync,
+        )
         if not asked.body():
             raise typer.BadParameter("nothing is to be changed: name at least one field, such as --subject")
-        _announce(screen, f"Touchpoint {note_id} of account {note.account_id} will be changed:", asked)
+        announce(screen, f"Touchpoint {note_id} of account {note.account_id} will be changed:", asked)
         screen.confirm("Change it?", yes=yes)
-        whole = _laid_over(note, asked)
+        if not yes:  # a person has taken time to answer, and somebody may have edited it
+            note = find_touchpoint(client, screen, note_id, note.account_id)
+        whole = laid_over(client, note, asked)
         client.update_touchpoint(note_id, event or note.event_id, note.account_id, whole)
     screen.show(f"✓ Updated: note id {note_id} in account {note.account_id}")
     screen.document({"updated": {"note_id": note_id, "account_id": note.account_id}, "sent": dict(whole.body())})
@@ -159,7 +203,7 @@ def delete(
     screen = begin(as_json)
     with totango_client(connection, url) as client:
         if event is None:
-            note = _found(client, note_id, account)
+            note = find_touchpoint(client, screen, note_id, account)
             event, subject = note.event_id, note.subject or ""
             screen.show(f"Touchpoint {note_id} of account {note.account_id} will be deleted: {shown(subject)}")
         else:
@@ -183,80 +227,23 @@ def touchpoint_document(note: Touchpoint) -> dict[str, Any]:
         "reasons": list(note.tags or []),
         "flow": note.activity_type_id,
         "participants": list(note.participants or []),
+        "parent": note.parent_id,
+        "follow_up": note.follow_up,
         "modified": _moment(note.modified_ms, iso=True),
     }
 
 
-def _fields(
-    client: TotangoClient,
-    subject: str | None,
-    content: str | None,
-    date: str | None,
-    kind: str | None,
-    reason: Sequence[str] | None,
-    flow: str | None,
-    participant: Sequence[str] | None,
-) -> TouchpointFields:
-    from cshub.systems.totango.models import TouchpointFields, to_ms
+def _created(client: TotangoClient, screen: Screen, account: str, fields: TouchpointFields) -> int:
+    from cshub.systems.totango.recognition import hint_of
+    from cshub.systems.totango.target import TotangoTouchpoints
 
-    return TouchpointFields(
-        content=sys.stdin.read() if content == "-" else content,
-        subject=subject,
-        create_date_ms=to_ms(moment_of(date, _zone(), "--date")) if date else None,
-        touchpoint_type=entry_id(kind, "touchpoint type", client.touchpoint_types()) if kind else None,
-        touchpoint_tags=_reason_ids(client, reason) if reason else None,
-        activity_type_id=entry_id(flow, "flow", client.flows()) if flow else None,
-        participants=list(participant) if participant else None,
+    return create_once(
+        screen,
+        lambda: client.create_touchpoint(account, fields),
+        finder=TotangoTouchpoints(client),
+        hint=hint_of(account, fields),
+        look=f"cshub totango touchpoints list --account {account}",
     )
-
-
-def _reason_ids(client: TotangoClient, names: Sequence[str]) -> list[str]:
-    entries = client.touchpoint_reasons()
-    return [entry_id(name, "reason", entries) for name in names]
-
-
-def _laid_over(note: Touchpoint, asked: TouchpointFields) -> TouchpointFields:
-    """The whole touchpoint with the asked changes: whether Totango keeps fields left out is not known."""
-    return replace(
-        asked,
-        content=note.text if asked.content is None else asked.content,
-        subject=note.subject if asked.subject is None else asked.subject,
-        create_date_ms=note.timestamp_ms if asked.create_date_ms is None else asked.create_date_ms,
-        touchpoint_type=asked.touchpoint_type or note.touchpoint_type,
-        touchpoint_tags=asked.touchpoint_tags or note.tags,
-        activity_type_id=asked.activity_type_id or note.activity_type_id,
-        participants=note.participants if asked.participants is None else asked.participants,
-    )
-
-
-def _found(client: TotangoClient, note_id: int, account: str | None) -> Touchpoint:
-    notes = client.account_touchpoints(account) if account else _searched(client, None, None)
-    found = next((note for note in notes if note.note_id == note_id), None)
-    if found is None:
-        where = f"account {account}" if account else "any account"
-        raise NotFound(
-            f"There is no touchpoint {note_id} in {where}. `cshub totango touchpoints list` shows what there is.",
-            status=404,
-        )
-    return found
-
-
-def _demand_account(client: TotangoClient, account: str) -> None:
-    """Raises :class:`NotFound` for an account that Totango does not have: its timeline would look merely empty."""
-    hits = client.search_accounts([{"type": "string", "term": "identifier", "eq": account}])
-    if not any(hit.id == account for page in hits for hit in page):
-        raise NotFound(
-            f"Totango has no account {account}. `cshub totango accounts TEXT` searches accounts by name.", status=404
-        )
-
-
-def _searched(client: TotangoClient, start: datetime | None, end: datetime | None) -> list[Touchpoint]:
-    from cshub.systems.totango.models import EventType, read_touchpoint, to_ms
-
-    first = to_ms(start) if start else 0
-    last = to_ms(end) if end else FAR_FUTURE_MS
-    pages = client.events(EventType.NOTE, first, last)
-    return [note for page in pages for event in page if (note := read_touchpoint(event)) is not None]
 
 
 def _inside(note: Touchpoint, start: datetime | None, end: datetime | None) -> bool:
@@ -265,23 +252,8 @@ def _inside(note: Touchpoint, start: datetime | None, end: datetime | None) -> b
     return start is None or end is None or start <= from_ms(note.timestamp_ms) < end
 
 
-def _announce(screen: Screen, headline: str, fields: TouchpointFields) -> None:
-    from cshub.systems.totango.models import from_ms
-
-    body = dict(fields.body())
-    if fields.create_date_ms is not None:
-        body["create_date"] = f"{from_ms(fields.create_date_ms):%Y-%m-%d %H:%M} UTC"
-    screen.show(headline, grid(("field", "value"), list(body.items())))
-
-
 def _moment(milliseconds: int, *, iso: bool = False) -> str:
     from cshub.systems.totango.models import from_ms
 
     moment = from_ms(milliseconds)
     return moment.isoformat().replace("+00:00", "Z") if iso else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _zone() -> Any:
-    from cshub.settings import Settings
-
-    return Settings.from_environment().timezone

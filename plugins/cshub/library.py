@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-from cshub.core.errors import Fault, JobFileError
+from cshub.core.errors import Fault, JobFileError, SpecError
 from cshub.core.jobfile import Lines, bind, closest, parse_template, read_job
 from cshub.core.jobs import BoundJob, Job, MappingTemplate
 from cshub.core.validate import CheckedFile, all_faults, check_job
@@ -117,13 +118,14 @@ class JobLibrary:
 
         Each of them would make every record once more. Files that cannot be understood are left out.
         """
-        routes = (_route(bound), _route(bound)[::-1])
-        return [other for other in self._others(bound) if _route(other) in routes and not _share(other, bound)]
+        here = route_of(bound)
+        routes = (here, here[::-1])
+        return [other for other in self._others(bound) if route_of(other) in routes and not _share(other, bound)]
 
     def partner(self, bound: BoundJob) -> BoundJob | None:
         """The job that keeps the same pair in step in the other direction, None when there is none."""
-        back = _route(bound)[::-1]
-        return next((other for other in self._others(bound) if _route(other) == back and _share(other, bound)), None)
+        back = route_of(bound)[::-1]
+        return next((other for other in self._others(bound) if route_of(other) == back and _share(other, bound)), None)
 
     def _others(self, bound: BoundJob) -> Iterator[BoundJob]:
         for path in self.job_paths():
@@ -156,11 +158,31 @@ class JobLibrary:
         return Fault(shown, "type", f"there is no integration type {job.type}", remedy, lines.at(("type",)))
 
 
-def _route(bound: BoundJob) -> tuple[tuple[str, str, str], ...]:
-    return tuple(
-        (end.system, end.object, side.connection)
-        for end, side in ((bound.source, bound.job.source), (bound.target, bound.job.target))
+class End(NamedTuple):
+    """One side of a job. ``object``: the one that its options choose where the catalogue's stands for many."""
+
+    system: str
+    object: str
+    connection: str
+
+
+def route_of(bound: BoundJob) -> tuple[End, End]:
+    """From where to where a job moves records. An object that the system does not have stands as it is written."""
+    source, target = objects_of(bound)
+    return (
+        End(bound.source.system, source, bound.job.source.connection),
+        End(bound.target.system, target, bound.job.target.connection),
     )
+
+
+def objects_of(bound: BoundJob) -> tuple[str, str]:
+    """The objects that a job reads and writes; one that the system does not have stands as it is written."""
+    source, target = bound.source.object, bound.target.object
+    with suppress(SpecError):
+        source = registry.object_read(bound.source, bound.source_options)
+    with suppress(SpecError):
+        target = registry.object_written(bound.target, bound.target_options)
+    return source, target
 
 
 def _share(one: BoundJob, other: BoundJob) -> bool:

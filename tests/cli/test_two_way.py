@@ -193,6 +193,22 @@ def test_jobs_of_one_pair_that_lead_elsewhere_are_told(cshub: Cshub, drafts: Pat
     assert fault["remedy"] and fault["line"]
 
 
+def test_one_pair_for_two_custom_objects_is_refused_with_both_named(cshub: Cshub, drafts: Path) -> None:
+    path = drafts / f"{OUTBOUND}.yaml"
+    for job_id, name in (("visits", "Visit__c"), ("steps", "Step__c")):
+        text = path.read_text("utf-8").replace(f"id: {OUTBOUND}", f"id: {job_id}", 1)
+        chosen = f"connection: salesforce_default\n  object: record\n  options: {{object: {name}}}"
+        text = text.replace("connection: salesforce_default", chosen).replace(
+            "pair: salesforce_touchpoints", "pair: mine"
+        )
+        (drafts / f"{job_id}.yaml").write_text(text, "utf-8")
+    (found,) = cshub("validate", "steps", "--json").document["jobs"]
+    (fault,) = [fault for fault in found["faults"] if fault["field"] == "pair"]
+    assert "the job visits has the same pair" in fault["reason"]
+    assert "salesforce visit__c" in fault["reason"] and "salesforce step__c" in fault["reason"]
+    assert "give one of them another pair" in fault["remedy"]
+
+
 def test_a_pair_without_a_job_of_the_other_direction_is_told_beside_the_answer(cshub: Cshub, drafts: Path) -> None:
     (drafts / f"{OUTBOUND}.yaml").unlink()
     answer = cshub.ok("validate")

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from cshub.core.errors import Fault, JobFileError
 from cshub.core.jobs import BoundJob
-from cshub.library import JobLibrary
-
-Route = tuple[tuple[str, str, str], tuple[str, str, str]]
+from cshub.library import End, JobLibrary, route_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +27,17 @@ def pair_finding(job_id: str, library: JobLibrary) -> PairFinding:
     loaded = library.load(library.path_of(job_id))
     bound = loaded.bound
     partner = library.partner(bound)
-    route = _route(bound)
+    route = route_of(bound)
     others = [other for other in _others(job_id, library) if other.pair_name == bound.pair_name]
     faults = [
         loaded.at.fault(
             ("pair",),
-            f"the job {other.id} has the same pair and other connections or objects, and a pair is two objects behind "
-            "two connections",
+            f"the job {other.id} has the same pair and other connections or objects ({_shown(there)}; here "
+            f"{_shown(route)}), and a pair is two objects behind two connections",
             "Use the same connections and objects in both, in opposite directions, or give one of them another pair.",
         )
         for other in others
-        if _route(other) not in (route, route[::-1])
+        if (there := route_of(other)) not in (route, route[::-1])
     ]
     return PairFinding(partner.id if partner else None, bound.job.pair is not None and not others, tuple(faults))
 
@@ -53,9 +51,5 @@ def _others(job_id: str, library: JobLibrary) -> list[BoundJob]:
     return found
 
 
-def _route(bound: BoundJob) -> Route:
-    source, target = bound.source, bound.target
-    return (
-        (source.system, source.object, bound.job.source.connection),
-        (target.system, target.object, bound.job.target.connection),
-    )
+def _shown(route: tuple[End, End]) -> str:
+    return " → ".join(f"{end.system} {end.object} over {end.connection}" for end in route)

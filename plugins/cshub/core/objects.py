@@ -66,6 +66,11 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @classmethod
+    def chosen_object(cls, given: Mapping[str, Any]) -> str | None:
+        """The object that options, as a job file gives them, choose where the catalogue's one stands for many."""
+        return None
+
     def create_only(self) -> frozenset[str]:
         """Attributes that these options have written at creation and left alone afterwards."""
         return frozenset()

@@ -42,11 +42,7 @@ def bind(connection: Connection, name: str, source: Side, target: Side, now: dat
     was = (known.right, known.left) if mirrored else known
     for side, before, given in zip(("source", "target"), was, (source, target), strict=True):
         if before != given:
-            raise IdentityChanged(
-                f"The pair {name!r} was built with the {side} {_shown(before)}, but the connection now leads to "
-                f"{_shown(given)}. Nothing was read or written. Point the connection back to {before[2]}, "
-                "or give the job a new name so that it starts a pair of its own."
-            )
+            raise IdentityChanged(_changed(name, side, before, given))
     return Pair(number, mirrored)
 
 
@@ -93,6 +89,19 @@ def _is_mirrored(known: PairSides, source: Side, target: Side) -> bool:
 def _stored(row: Row[Any]) -> tuple[int, PairSides]:
     number, left, right = row.id, tuple(row)[1:4], tuple(row)[4:7]
     return number, PairSides((left[0], left[1], left[2]), (right[0], right[1], right[2]))
+
+
+def _changed(name: str, side: str, before: Side, given: Side) -> str:
+    built = f"The pair {name!r} was built with the {side} {_shown(before)}, but"
+    if before[2] == given[2]:
+        return (
+            f"{built} this job's is {_shown(given)}. Nothing was read or written. Write `pair:` with another name in "
+            "the job file, or leave it out, so that the job starts a pair of its own."
+        )
+    return (
+        f"{built} the connection now leads to {_shown(given)}. Nothing was read or written. Point the connection back "
+        f"to {before[2]}, or give the job a new name so that it starts a pair of its own."
+    )
 
 
 def _shown(side: Side) -> str:

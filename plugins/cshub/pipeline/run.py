@@ -21,6 +21,7 @@ from cshub.core.records import Pair, RunKind
 from cshub.core.values import FINGERPRINT_VERSION
 from cshub.core.window import Window, WindowFacts, WindowRules
 from cshub.ledger import Ledger
+from cshub.library import objects_of
 from cshub.pipeline.guard import SendGuard
 from cshub.staging import Staging
 
@@ -108,11 +109,11 @@ class Run:
 
         Raises :class:`~cshub.core.errors.IdentityChanged` when a connection points elsewhere than before.
         """
-        source, target = self.bound.source, self.bound.target
+        source, target = objects_of(self.bound)
         return self.ledger.bind_pair(
             self.bound.pair_name,
-            source=(source.system, source.object, self.source.identity()),
-            target=(target.system, target.object, self.target.identity()),
+            source=(self.bound.source.system, source, self.source.identity()),
+            target=(self.bound.target.system, target, self.target.identity()),
             now=self.clock.now(),
         )
 
@@ -209,8 +210,8 @@ class Run:
 
 def known_pair(bound: BoundJob, ledger: Ledger) -> Pair | None:
     """The pair of a job as far as the ledger has it; neither system is asked who it is."""
-    source, target = bound.source, bound.target
-    ends = {"source": (source.system, source.object), "target": (target.system, target.object)}
+    source, target = objects_of(bound)
+    ends = {"source": (bound.source.system, source), "target": (bound.target.system, target)}
     return ledger.find_pair(bound.pair_name, **ends)
 
 

@@ -127,6 +127,20 @@ def object_spec(name: ObjectName) -> ObjectSpec:
     return cast(ObjectSpec, _load(_offer(name).spec))
 
 
+def object_read(name: ObjectName, options: Mapping[str, Any]) -> str:
+    """Which object a job with these ``source.options`` reads: ``name``'s own, or the one that the options choose.
+
+    Raises :class:`SpecError` for an unknown system or object.
+    """
+    spec = object_spec(name)
+    return (spec.source_options or spec.options).chosen_object(options) or name.object
+
+
+def object_written(name: ObjectName, options: Mapping[str, Any]) -> str:
+    """Which object a job with these ``target.options`` writes; see :func:`object_read`."""
+    return object_spec(name).options.chosen_object(options) or name.object
+
+
 def open_client(system_name: str, conn_id: str, quotas: QuotaMaker | None = None) -> Any:
     """The client behind an Airflow connection. Makes no call."""
     return _load(system(system_name).hook)(conn_id, quotas=quotas).client

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -41,6 +42,12 @@ class AccountMatch(BaseModel):
         if (self.by is AccountKey.FIELD) != bool(self.field):
             raise ValueError("give field together with by: field, and only then")
         return self
+
+
+def _chosen(given: Mapping[str, Any]) -> str | None:
+    """In lower case: Salesforce reads API names without case, and the catalogue's own objects are written so."""
+    name = given.get("object")
+    return name.lower() if isinstance(name, str) else None
 
 
 class SourceOptions(Options):
@@ -99,6 +106,10 @@ class RecordSourceOptions(SourceOptions):
     """``source.options`` of a job that reads records of any object."""
 
     object: str = Field(pattern=NAME_PATTERN, description="API name of the object, for example Case or Visit__c")
+
+    @classmethod
+    def chosen_object(cls, given: Mapping[str, Any]) -> str | None:
+        return _chosen(given)
 
     @property
     def object_name(self) -> str:
@@ -196,6 +207,10 @@ class RecordOptions(TargetOptions):
     parent: str = Field(
         "Account", pattern=NAME_PATTERN, description="object that the lookup leads to, where it is not Account"
     )
+
+    @classmethod
+    def chosen_object(cls, given: Mapping[str, Any]) -> str | None:
+        return _chosen(given)
 
     def keys(self) -> Mapping[str, Role]:
         return {self.account_field: Role.ACCOUNT_KEY, **super().keys()}

@@ -16,6 +16,7 @@ from cshub_sandbox.salesforce.errors import SalesforceError
 from cshub_sandbox.salesforce.record_calls import key_field
 
 LARGEST_UPLOAD = 150_000_000  # bytes, docs/vendors/salesforce.md §3.2
+LARGEST_RESULT_PAGE = 50_000  # rows; what the client asks for by default, docs/vendors/salesforce.md §3.3
 _CSV = "text/csv"
 _FINISHED = frozenset({JobState.ABORTED, JobState.JOB_COMPLETE, JobState.FAILED})
 _RESULTS = {
@@ -148,10 +149,17 @@ def delete_query_job(on: Behaviour, call: Call) -> Any:
 
 def read_query_results(on: Behaviour, call: Call) -> Any:
     job = on.query_jobs.find(call.parts[0])
-    most = call.request.param("maxRecords") or ""
-    locator = call.request.param("locator") or ""
-    page = on.query_jobs.page(job, locator, int(most) if most.isdigit() and int(most) else 50_000)
+    page = on.query_jobs.page(job, call.request.param("locator") or "", _most_records(call.request.param("maxRecords")))
     return _table(page.text, {"Sforce-Locator": page.locator, "Sforce-NumberOfRecords": str(page.rows)})
+
+
+def _most_records(text: str | None) -> int:
+    """Rows of a page as the caller wants them. Raises API_ERROR for what is no number of them."""
+    if text is None:
+        return LARGEST_RESULT_PAGE
+    if not (text.isascii() and text.isdecimal()) or not text.strip("0"):
+        raise SalesforceError("API_ERROR", f"maxRecords must be a whole number above 0: {text}")
+    return LARGEST_RESULT_PAGE if len(text) > len(str(LARGEST_RESULT_PAGE)) else int(text)
 
 
 def _table(text: str, headers: Mapping[str, str] | None = None) -> Reply:

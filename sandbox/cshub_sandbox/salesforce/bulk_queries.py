@@ -9,6 +9,7 @@ from typing import Any
 from cshub_sandbox.salesforce.actors import Actor
 from cshub_sandbox.salesforce.bulk_csv import Delimiter, LineEnding, write_csv
 from cshub_sandbox.salesforce.bulk_jobs import JOB_PREFIX, JobState
+from cshub_sandbox.salesforce.cursors import row_of
 from cshub_sandbox.salesforce.errors import SalesforceError
 from cshub_sandbox.salesforce.org import Org
 from cshub_sandbox.salesforce.query_runs import check_query, run_query
@@ -114,9 +115,7 @@ class QueryJobs:
         """A page of results. Raises INVALIDJOBSTATE before the job is complete, and for a wrong locator."""
         if job.result is None:
             raise SalesforceError("INVALIDJOBSTATE", f"The job is {job.state.value}: there are no results yet")
-        if locator and not locator.isdigit():
-            raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
-        start = int(locator or 0)
+        start = row_of(locator, len(job.result.ids)) if locator else 0
         size = min(most, self._org.switches.bulk_page_size)
         rows = [[_cell(value) for value in cells] for cells in job.result.cells(start, size)]
         following = str(start + size) if start + size < len(job.result.ids) else "null"

@@ -10,6 +10,7 @@ from cshub_sandbox.salesforce.org import Org
 from cshub_sandbox.salesforce.soql import Result
 
 _LOCATOR_PREFIX = "0r8"
+LONGEST_ROW = 9  # digits of the row in a locator; no result is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,8 @@ class Cursors:
         locator, _, start = text.partition("-")
         cursor = self._kept.get(locator)
         if cursor is None or cursor.user_id != user_id or not self._lives(cursor, self._org.now()):
-            raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
-        if not start.isdigit():
-            raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
-        return locator, cursor.result, int(start)
+            raise invalid_locator()
+        return locator, cursor.result, row_of(start, len(cursor.result.ids))
 
     def forget_all(self) -> int:
         """Forgets every result; gives how many."""
@@ -54,3 +53,15 @@ class Cursors:
 
     def _lives(self, cursor: Cursor, now: datetime) -> bool:
         return now < cursor.opened_at + timedelta(seconds=self._org.switches.cursor_life_s)
+
+
+def row_of(text: str, rows: int) -> int:
+    """The row with which a page begins, as a locator says it. Raises INVALID_QUERY_LOCATOR when there is none."""
+    well_formed = text.isascii() and text.isdecimal() and len(text) <= LONGEST_ROW
+    if not well_formed or int(text) >= rows:
+        raise invalid_locator()
+    return int(text)
+
+
+def invalid_locator() -> SalesforceError:
+    return SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")

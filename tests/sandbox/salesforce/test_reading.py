@@ -170,7 +170,8 @@ def table(answer: Answer) -> list[dict[str, str]]:
 def test_a_bulk_job_takes_other_delimiters_line_ends_parents_and_line_breaks_in_values(org: Caller) -> None:
     org.act("add_custom_field", object="Contact", name="Code__c", external_id=True)
     org.edit("Contact", org.contact_id, Code__c="C1")
-    text = 'Subject;ActivityDate;IsAllDayEvent;Description;Who.Code__c\r\n"a;b";2026-11-20;true;"two\nlines";C1\r\n'
+    header = "Subject;ActivityDate;IsAllDayEvent;Description;Contact:Who.Code__c"
+    text = header + '\r\n"a;b";2026-11-20;true;"two\nlines";C1\r\n'
     done, _, bad = load(org, text, columnDelimiter="SEMICOLON", lineEnding="CRLF")
     assert (done["state"], done["numberRecordsProcessed"], done["numberRecordsFailed"], bad) == (
         "JobComplete",
@@ -296,3 +297,29 @@ def test_a_describe_is_not_sent_again_unless_it_changed_since_the_date_of_the_ca
 ) -> None:
     org.act("add_custom_field", object="Event", name="Room__c")
     assert org.send("GET", "sobjects/Event/describe", headers={"if-modified-since": since}).status == status
+
+
+@pytest.mark.parametrize("most", ["abc", "0", "-5", "", "1.5", "²"])
+def test_a_number_of_bulk_results_that_is_none_is_refused(org: Caller, most: str) -> None:
+    answer = org.send("GET", f"jobs/query/{bulk_query(org)}/results", query=[("maxRecords", most)])
+    assert answer.refusal == (400, "API_ERROR")
+
+
+def test_a_number_of_bulk_results_may_be_larger_than_any_page(org: Caller) -> None:
+    answer = org.send("GET", f"jobs/query/{bulk_query(org)}/results", query=[("maxRecords", "9" * 5_000)])
+    assert (answer.status, answer.headers["Sforce-Locator"]) == (200, "null")
+
+
+@pytest.mark.parametrize("row", ["-5", "99999", "9" * 5_000, "²", "x", "1 "])
+def test_a_locator_that_nobody_was_given_is_refused(make_org: MakeOrg, row: str) -> None:
+    org = make_org(page_size=2)
+    cursor = org.send("GET", "query", query=EVENTS).json["nextRecordsUrl"].rpartition("/")[2].partition("-")[0]
+    assert org.send("GET", f"query/{cursor}-{row}").refusal == (400, "INVALID_QUERY_LOCATOR")
+    answer = org.send("GET", f"jobs/query/{bulk_query(org)}/results", query=[("locator", row)])
+    assert answer.refusal == (400, "INVALID_QUERY_LOCATOR")
+
+
+def bulk_query(org: Caller) -> str:
+    """A job that has read all events."""
+    job = org.send("POST", "jobs/query", {"operation": "query", "query": "SELECT Id FROM Event"}).json
+    return str(job["id"])

@@ -12,6 +12,7 @@ from typing import Any
 from cshub_sandbox.salesforce.actors import Actor
 from cshub_sandbox.salesforce.bulk_csv import Delimiter, LineEnding, Sheet, write_csv
 from cshub_sandbox.salesforce.errors import SalesforceError
+from cshub_sandbox.salesforce.incoming import ATTRIBUTES
 from cshub_sandbox.salesforce.objects import FieldType, ObjectType
 from cshub_sandbox.salesforce.org import Org
 from cshub_sandbox.salesforce.rows import json_value
@@ -198,7 +199,10 @@ class BulkJobs:
 
 
 def _body(kind: ObjectType, values: Mapping[str, str]) -> dict[str, Any]:
-    """A row of cells as a record: empty cells are left out, marked ones are null, dotted columns name a parent."""
+    """A row of cells as a record: empty cells are left out, marked ones are null, dotted columns name a parent.
+
+    A parent that may be of several objects is named with its own: ``Account:What.Code__c``.
+    """
     body: dict[str, Any] = {}
     for name, text in values.items():
         if text == "" or name.lower() == "id":
@@ -206,7 +210,8 @@ def _body(kind: ObjectType, values: Mapping[str, str]) -> dict[str, Any]:
         value = None if text == NULL_MARK else text
         relation, dot, column = name.partition(".")
         if dot:
-            body[relation] = {column: value}
+            target, typed, relation = relation.rpartition(":")
+            body[relation] = {column: value, **({ATTRIBUTES: {"type": target}} if typed else {})}
             continue
         field_type = kind.field(name)
         body[name] = value if value is None or field_type is None else read_text(field_type, text)
@@ -219,7 +224,9 @@ def _unfit(job: IngestJob, sheet: Sheet) -> str | None:
         return "InvalidBatch : The file is empty"
     for name in sheet.header:
         relation, dot, _ = name.partition(".")
-        known = job.kind.relationship(relation) is not None if dot else job.kind.field(name) is not None
+        known = (
+            job.kind.relationship(relation.rpartition(":")[2]) is not None if dot else job.kind.field(name) is not None
+        )
         if not known:
             return f"InvalidBatch : Field name not found : {name}"
     if job.operation in REMOVALS and [name.lower() for name in sheet.header] != ["id"]:

@@ -24,14 +24,24 @@ def read_record(org: Org, kind: ObjectType, body: Any, *, on_create: bool) -> di
     if not isinstance(body, Mapping):
         raise bad_json("The HTTP entity body must be one JSON object")
     fields: dict[str, tuple[FieldType, Any]] = {}
+    referred: set[str] = set()
     for name, value in body.items():
         if name == ATTRIBUTES:
             continue
         field = kind.field(name)
-        if field is None and isinstance(value, Mapping) and (field := kind.relationship(name)):
+        by_reference = field is None and isinstance(value, Mapping)
+        if by_reference and (field := kind.relationship(name)):
             value = _by_external_id(org, field, value)
         if field is None:
             raise no_such_column(kind, name)
+        if field.name in fields and by_reference is not (field.name in referred):
+            raise SalesforceError(
+                "INVALID_FIELD",
+                f"Cannot specify both an external ID reference {field.relationship} and a salesforce id, {field.name}",
+                fields=[field.name],
+            )
+        if by_reference:
+            referred.add(field.name)
         fields[field.name] = field, value
     check_writable((field for field, _ in fields.values()), on_create=on_create)
     values = {name: _value(org, field, value) for name, (field, value) in fields.items()}
@@ -56,8 +66,16 @@ def _by_external_id(org: Org, field: FieldType, value: Mapping[str, Any]) -> str
     named = {key: item for key, item in value.items() if key != ATTRIBUTES}
     attributes = value.get(ATTRIBUTES)
     kind_name = attributes.get("type") if isinstance(attributes, Mapping) else None
-    target = org.schema.get(str(kind_name or field.reference_to[0]))
-    if target is None or len(named) != 1:
+    if kind_name is None and not field.polymorphic:
+        kind_name = field.reference_to[0]
+    target = org.schema.get(str(kind_name))
+    if target is None or target.name not in field.reference_to:
+        raise SalesforceError(
+            "INVALID_FIELD",
+            f"The external foreign key reference does not reference a valid entity: {field.relationship}",
+            fields=[field.name],
+        )
+    if len(named) != 1:
         raise SalesforceError("INVALID_FIELD", f"{field.relationship}: name the parent by exactly one external id")
     ((key, wanted),) = named.items()
     parent_field = target.field(key)

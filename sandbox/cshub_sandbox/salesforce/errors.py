@@ -70,8 +70,9 @@ def invalid_session() -> SalesforceError:
     return SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
 
 
-def malformed_id(value: object, field: str | None = None) -> SalesforceError:
-    where = f"{field}: " if field else ""
+def malformed_id(value: object, label: str | None = None, *, field: str | None = None) -> SalesforceError:
+    """``label`` is what people call the field, ``field`` its API name."""
+    where = f"{label}: " if label else ""
     return SalesforceError(
         "MALFORMED_ID", f"{where}id value of incorrect type: {value}", fields=[field] if field else None
     )

@@ -80,7 +80,7 @@ def resolve_reference(org: Org, field: FieldType, value: str, *, owner: bool) ->
     found = full_id(org.given_id(value))
     target = org.schema.object_of(found) if found else None
     if found is None or target is None or (field.reference_to and target.name not in field.reference_to):
-        raise malformed_id(value, _label(field))
+        raise malformed_id(value, _label(field), field=field.name)
     row = org.store.table(target.table).get(found)
     if row is None:
         raise SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", fields=[field.name])

@@ -16,7 +16,7 @@ def setting_of(org: Org, user_id: str, *, version: str, deleted: bool = False) -
         zone: tzinfo = ZoneInfo(str(org.user(user_id).get("TimeZoneSidKey")))
     except (ZoneInfoNotFoundError, ValueError):
         zone = UTC
-    return Setting(now=org.now(), zone=zone, include_deleted=deleted, api_version=version)
+    return Setting(now=org.now(), zone=zone, include_deleted=deleted, api_version=version, given_id=org.given_id)
 
 
 def run_query(org: Org, query: Query, *, view: Schema, user_id: str, version: str, deleted: bool) -> Result:

@@ -13,7 +13,10 @@ from cshub_sandbox.salesforce.rows import Row
 
 MOST_CONTACTS = 50  # docs/vendors/salesforce.md §2.3
 PARENT = "_Parent"  # a child event's own note of the event it was copied from
-CONTACT, LEAD, USER = "003", "00Q", "005"
+CONTACT, LEAD, USER, CALENDAR = "003", "00Q", "005", "023"
+EVENT_RELATION = "EventRelation"
+PARTICIPANTS = frozenset({EVENT_RELATION, "TaskRelation"})
+_INVITEES = (CONTACT, LEAD, USER, CALENDAR)  # docs/vendors/salesforce.md §2.3: users, contacts, leads, resources
 _NOT_COPIED = frozenset({"Id", "OwnerId", "WhoCount", "WhatCount", "EventWhoIds", "IsChild", "IsGroupEvent"})
 _COPIED_ON_EDIT = frozenset(
     {
@@ -80,6 +83,37 @@ class Relations:
                 fields=[field],
             )
         return ids
+
+    def check_new(self, name: str, relation: Mapping[str, Any]) -> None:
+        """Whether somebody may be added to an activity; ``name`` is that of the relation object.
+
+        Raises ``SalesforceError``: DUPLICATE_VALUE for somebody who is there already, FIELD_INTEGRITY_EXCEPTION for an
+        owner who is invited, for a record that is nobody, and for a lead beside a related record or other people.
+        """
+        activity, related = name.removesuffix("Relation"), relation["RelationId"]
+        for present in self.of(activity, relation[f"{activity}Id"]):
+            if present["RelationId"] == related:
+                raise SalesforceError(
+                    "DUPLICATE_VALUE",
+                    f"duplicate value found: RelationId duplicates value on record with id: {present['Id']}",
+                    fields=["RelationId"],
+                )
+        row = self._org.store.table(activity).get(relation[f"{activity}Id"])
+        if name != EVENT_RELATION or row is None:
+            return
+        if not related.startswith(_INVITEES):
+            raise _not_relatable("Only people and resources can be invited; relate a record by WhatId", "RelationId")
+        if related == row.get("OwnerId"):
+            raise _not_relatable("The owner of an event cannot be invited to it", "RelationId")
+        if not relation.get("IsParent"):
+            return
+        if not related.startswith((CONTACT, LEAD)):
+            raise _not_relatable("Only a contact or a lead can be a parent of an event", "IsParent")
+        if related.startswith(LEAD) and row.get("WhatId"):
+            raise _not_relatable("A lead cannot be combined with a related record", "RelationId")
+        if self._org.switches.shared_activities:
+            kind, former = self._org.schema.object(activity), row.get("EventWhoIds") or ()
+            self.who_ids(kind, row, {"EventWhoIds": [*former, related]})
 
     def write(self, kind: ObjectType, row: Row, *, user_id: str, now: datetime) -> None:
         """Makes the relation rows those of the activity as it is now. Only in an org with Shared Activities."""
@@ -172,6 +206,10 @@ class Relations:
         contact = self._org.store.table("Contact").get(related) or {}
         found: str | None = contact.get("AccountId")
         return found
+
+
+def _not_relatable(message: str, field: str) -> SalesforceError:
+    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, fields=[field])
 
 
 def primary(ids: Sequence[str]) -> str | None:

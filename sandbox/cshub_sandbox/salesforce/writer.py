@@ -21,7 +21,7 @@ from cshub_sandbox.salesforce.locks import AccountLocks
 from cshub_sandbox.salesforce.objects import FieldKind, ObjectType
 from cshub_sandbox.salesforce.org import Org
 from cshub_sandbox.salesforce.recycle_bin import RecycleBin
-from cshub_sandbox.salesforce.relations import CONTACT, LEAD, USER, Relations, primary
+from cshub_sandbox.salesforce.relations import CONTACT, EVENT_RELATION, LEAD, PARTICIPANTS, USER, Relations, primary
 from cshub_sandbox.salesforce.rows import Row, full_id
 from cshub_sandbox.salesforce.uniqueness import check_duplicates, check_unique, check_validation_rules
 
@@ -43,7 +43,7 @@ class Writer:
         org, table = self._org, self._org.store.table(kind.table)
         found = full_id(org.given_id(text))
         if found is None or (kind.key_prefix and found[:3] != kind.key_prefix):
-            raise malformed_id(text, kind.name) if in_row else not_found()
+            raise malformed_id(text, f"{kind.label} ID", field="Id") if in_row else not_found()
         row = table.get(found)
         if row is None:
             if in_row:
@@ -77,12 +77,14 @@ class Writer:
         check_unique(org, full, row, row)
         check_validation_rules(org, full, row)
         check_duplicates(org, full, row, allowed=actor.allow_duplicates)
+        if full.name in PARTICIPANTS:
+            self.relations.check_new(full.name, row)
         self._lock(actor, full, row)
         stamped = org.stamp(row, actor.user_id, now)
         with org.records.transaction():
             org.records.put(full.table, stamped)
             self._after_write(actor, full, stamped, now)
-            if full.name == "EventRelation":
+            if full.name == EVENT_RELATION:
                 self._relate(actor, stamped, now)
         return str(row["Id"])
 

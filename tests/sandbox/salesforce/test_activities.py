@@ -204,7 +204,8 @@ def test_an_invited_contact_or_an_org_without_copies_makes_only_a_relation(org: 
     event_id = org.event()
     org.create("EventRelation", EventId=event_id, RelationId=org.contact_id)
     org.set(child_events=False)
-    org.create("EventRelation", EventId=event_id, RelationId=org.service.user_id)
+    member = org.service.store.table("User").find("Email", org.world.members[0].person.email)[0]
+    org.create("EventRelation", EventId=event_id, RelationId=member)
     assert len(org.query(f"SELECT Id FROM EventRelation WHERE EventId = '{event_id}'")) == 2
     assert org.query("SELECT Id FROM Event WHERE IsChild = true") == []
 
@@ -420,3 +421,47 @@ def test_no_activity_keeps_the_account_that_was_deleted(org: Caller) -> None:
     assert org.get("Task", task_id)["AccountId"] is None
     org.act("undelete_record", id=org.account_id)
     assert org.get("Task", task_id)["AccountId"] == org.account_id
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_who_cannot_be_a_participant_is_refused(make_org: MakeOrg, shared: bool) -> None:
+    org = make_org(shared_activities=shared)
+    member = org.service.store.table("User").find("Email", org.world.members[0].person.email)[0]
+    event_id = org.event()
+    org.create("EventRelation", EventId=event_id, RelationId=member)
+
+    def refusal(**fields: Any) -> tuple[int, str, list[str]]:
+        answer = org.send("POST", "sobjects/EventRelation", {"EventId": event_id, **fields})
+        return (*answer.refusal, answer.json[0]["fields"])
+
+    wrong = (400, "FIELD_INTEGRITY_EXCEPTION", ["RelationId"])
+    assert refusal(RelationId=member) == (400, "DUPLICATE_VALUE", ["RelationId"])
+    assert refusal(RelationId=org.service.user_id) == wrong
+    assert refusal(RelationId=org.lead_id, IsParent=True) == wrong
+    assert refusal(RelationId=org.world.accounts[1].crm_id) == wrong
+    assert refusal(RelationId=org.account_id, IsParent=True)[1] in ("FIELD_INTEGRITY_EXCEPTION", "DUPLICATE_VALUE")
+    other = org.service.store.table("User").find("Email", org.world.members[1].person.email)[0]
+    assert refusal(RelationId=other, IsParent=True) == (400, "FIELD_INTEGRITY_EXCEPTION", ["IsParent"])
+    assert len(org.query("SELECT Id FROM Event WHERE IsChild = true")) == 1
+    org.create("EventRelation", EventId=event_id, RelationId=org.lead_id)
+
+
+def test_a_lead_beside_contacts_is_no_parent_of_an_event(make_org: MakeOrg) -> None:
+    org = make_org(shared_activities=True)
+    event_id = org.event(WhatId=None, WhoId=org.contact_id)
+    body = {"EventId": event_id, "RelationId": org.lead_id, "IsParent": True}
+    assert org.send("POST", "sobjects/EventRelation", body).refusal == (400, "FIELD_INTEGRITY_EXCEPTION")
+
+
+def test_somebody_who_was_uninvited_can_be_invited_again(org: Caller) -> None:
+    event_id, member = org.event(), org.world.members[0].person.email
+    org.delete("EventRelation", org.act("invite", event=event_id, user=member)["Id"])
+    org.act("invite", event=event_id, user=member)
+    assert len(org.query("SELECT Id FROM Event WHERE IsChild = true")) == 1
+
+
+def test_an_activity_is_of_the_ordinary_subtype_unless_another_is_given(org: Caller) -> None:
+    assert org.get("Event", org.event())["EventSubtype"] == "Event"
+    assert org.get("Task", org.task())["TaskSubtype"] == "Task"
+    assert org.get("Task", org.task(TaskSubtype="Call"))["TaskSubtype"] == "Call"
+    assert {row["TaskSubtype"] for row in org.rows("Task")} == {"Task", "Call"}

@@ -269,3 +269,58 @@ def test_a_change_shows_in_queries_only_after_a_while_if_the_org_is_that_slow(ma
 def test_the_clock_of_the_org_can_be_ahead_of_the_worlds(make_org: MakeOrg) -> None:
     org = make_org(clock_skew_s=600)
     assert org.get("Task", org.task())["CreatedDate"] == "2026-11-20T12:10:00.000+0000"
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"WhatId": "003000000000000AAA"}, "WhatId"),
+        ({"WhoId": "nobody"}, "WhoId"),
+    ],
+)
+def test_a_wrong_id_is_said_with_the_label_and_the_field_is_named_by_its_api_name(
+    org: Caller, fields: dict[str, str], named: str
+) -> None:
+    answer = org.send("POST", "sobjects/Task", {"Subject": "Call", **fields})
+    assert answer.refusal == (400, "MALFORMED_ID")
+    assert answer.json[0]["fields"] == [named]
+    assert answer.json[0]["message"].split(":")[0] in ("Related To ID", "Name ID")
+
+
+def test_a_wrong_id_of_a_row_names_the_field_id(org: Caller) -> None:
+    body = {"records": [{"attributes": {"type": "Task"}, "id": "00U000000000000AAA", "Subject": "x"}]}
+    (row,) = org.send("PATCH", "composite/sobjects", body).json
+    (error,) = row["errors"]
+    assert (error["statusCode"], error["fields"]) == ("MALFORMED_ID", ["Id"])
+    assert error["message"].startswith("Task ID: ")
+
+
+def test_an_org_that_tolerates_the_wrong_case_does_so_in_queries_too(org: Caller) -> None:
+    event_id, small = org.event(), org.account_id.lower()
+    org.set(wrong_case_id="tolerated")
+    for condition in (f"Id = '{event_id.lower()}'", f"WhatId IN ('{small}')", f"What.Id = '{small}'"):
+        assert event_id in [row["Id"] for row in org.query(f"SELECT Id FROM Event WHERE {condition}")], condition
+    org.set(wrong_case_id="not_found")
+    assert org.query(f"SELECT Id FROM Event WHERE Id = '{event_id.lower()}'") == []
+
+
+def test_a_parent_is_named_by_id_or_by_external_id_but_not_by_both(org: Caller) -> None:
+    org.act("add_custom_field", object="Account", name="Key__c", external_id=True)
+    org.edit("Account", org.account_id, Key__c="A1")
+    by_key = {"Account": {"Key__c": "A1"}, "LastName": "Roe"}
+    for body in ({**by_key, "AccountId": org.account_id}, {"AccountId": org.account_id, **by_key}):
+        answer = org.send("POST", "sobjects/Contact", body)
+        assert answer.refusal == (400, "INVALID_FIELD")
+        assert "both an external ID reference Account and a salesforce id, AccountId" in answer.json[0]["message"]
+    assert org.get("Contact", org.create("Contact", **by_key))["AccountId"] == org.account_id
+
+
+@pytest.mark.parametrize("attributes", [{}, {"attributes": {"type": "User"}}, {"attributes": {"type": "Nope"}}])
+def test_a_parent_that_may_be_of_several_objects_is_named_with_its_own(org: Caller, attributes: dict[str, Any]) -> None:
+    org.act("add_custom_field", object="Account", name="Key__c", external_id=True)
+    org.edit("Account", org.account_id, Key__c="A1")
+    answer = org.send("POST", "sobjects/Task", {"Subject": "x", "What": {"Key__c": "A1", **attributes}})
+    assert answer.refusal == (400, "INVALID_FIELD")
+    assert answer.json[0]["message"].endswith("does not reference a valid entity: What")
+    task_id = org.create("Task", What={"Key__c": "A1", "attributes": {"type": "Account"}})
+    assert org.get("Task", task_id)["WhatId"] == org.account_id

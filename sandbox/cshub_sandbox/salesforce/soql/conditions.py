@@ -65,7 +65,15 @@ class Conditions:
     """Compiles conditions on one object for one user; ``today`` is the day in ``zone``."""
 
     def __init__(
-        self, text: str, binder: Binder, parents: Parents, *, today: date, zone: tzinfo, run_semi_join: RunSemiJoin
+        self,
+        text: str,
+        binder: Binder,
+        parents: Parents,
+        *,
+        today: date,
+        zone: tzinfo,
+        run_semi_join: RunSemiJoin,
+        given_id: Callable[[str], str],
     ) -> None:
         self._text = text
         self._binder = binder
@@ -73,6 +81,7 @@ class Conditions:
         self._today = today
         self._zone = zone
         self._run_semi_join = run_semi_join
+        self._given_id = given_id
 
     def predicate(self, condition: Condition) -> Predicate:
         """Whether a row fulfils the condition. Raises the refusals of §2.2."""
@@ -161,7 +170,7 @@ class Conditions:
     def _text_value(self, field: FieldType, value: Text, at: int) -> str | None:
         meaning = plain(value)
         if field.kind in ID_KINDS:
-            record_id = full_id(meaning)
+            record_id = full_id(self._given_id(meaning))
             if record_id is None:
                 raise wrong_operator(self._text, at, f"invalid ID field: {meaning}")
             return record_id

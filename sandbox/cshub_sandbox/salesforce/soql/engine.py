@@ -37,7 +37,8 @@ class Setting:
     """What a query depends on beside its text and the rows.
 
     ``now`` is an aware datetime; ``zone`` is that of the running user and decides what TODAY is. ``include_deleted`` is
-    queryAll: deleted and archived rows too. ``visible`` hides rows that the caller keeps back.
+    queryAll: deleted and archived rows too. ``visible`` hides rows that the caller keeps back. ``given_id`` is the id
+    that a text in a condition means.
     """
 
     now: datetime
@@ -45,6 +46,7 @@ class Setting:
     include_deleted: bool = False
     api_version: str = DEFAULT_API_VERSION
     visible: Predicate = _see_all
+    given_id: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class _Run:
             today=setting.now.astimezone(setting.zone).date(),
             zone=setting.zone,
             run_semi_join=self._semi_join,
+            given_id=setting.given_id,
         )
         condition = query.condition
         self._holds = None if condition is None else self._conditions.predicate(condition)

@@ -29,12 +29,19 @@ def learned(row: PlanRow, link: Link | None, pair: Pair, now: datetime) -> Link:
 
 
 def written(
-    row: PlanRow, link: Link | None, key: RecordKey, pair: Pair, *, kinds: Mapping[str, Kind], now: datetime
+    row: PlanRow,
+    link: Link | None,
+    key: RecordKey,
+    pair: Pair,
+    *,
+    kinds: Mapping[str, Kind],
+    now: datetime,
+    held: Mapping[str, Any] | None = None,
 ) -> Link:
     """The link once the row was written.
 
     What a create left in the target is known only when it is read back; after an update it is foretold from what was
-    sent, and corrected when it is read back.
+    sent, and corrected when it is read back. ``held``: values that the target keeps in another form than sent.
     """
     old = link or new_link(pair, row.source_key, now)
     assert row.source is not None and row.target is not None
@@ -45,7 +52,7 @@ def written(
         extra={**row.target.extra, **key.extra},
     )
     if row.action is Action.UPDATE and target.marks is not None:
-        sent = {name: row.values.get(name) for name in written_fields(row)}
+        sent = {name: (held or {}).get(name, row.values.get(name)) for name in written_fields(row)}
         target = replace(target, marks={**target.marks, **fingerprints(sent, kinds)})
     return replace(
         old,
@@ -64,7 +71,9 @@ def read_back(link: Link, row: PlanRow, record: TargetRecord, *, kinds: Mapping[
     would lose such an edit, it is taken for one.
     """
     now, names = fingerprints(record.values, kinds), written_fields(row)
+    foretold = link.target.marks or {}
     sent = fingerprints({name: row.values.get(name) for name in names}, kinds)
+    sent = {name: foretold.get(name, mark) for name, mark in sent.items()}
     kept = {name: mark for name, mark in (link.target.marks or {}).items() if name not in names}
     if row.action is Action.CREATE and was_edited(record) and row.source is not None:
         kept = {**{name: mark for name, mark in row.source.mapped.items() if name in now}, **kept}
@@ -72,7 +81,7 @@ def read_back(link: Link, row: PlanRow, record: TargetRecord, *, kinds: Mapping[
         kept = {**{name: mark for name, mark in sent.items() if name in now}, **kept}
     facts: dict[str, Any] = {"marks": {**now, **kept}, "extra": {**link.target.extra, **record.extra}}
     is_create = row.action is Action.CREATE
-    if not (was_edited(record) if is_create else differs(now, fingerprints(row.values, kinds))):
+    if not (was_edited(record) if is_create else differs(now, {**fingerprints(row.values, kinds), **sent})):
         facts["modified_at"] = record.modified_at
     return link.having(target=facts)
 

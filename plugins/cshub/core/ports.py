@@ -80,7 +80,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one write: the record's address, or why not.
+    """What became of one write: the record's address, or why not. ``held``: values kept in another form than sent.
 
     ``AmbiguousWrite``: it may have happened. Any other :class:`TransientError`: it did not happen and may later.
     ``NotFound``: the target does not know the record. ``RequestRefused`` or ``DataError``: refused for this record.
@@ -88,6 +88,7 @@ class Verdict:
 
     key: RecordKey | None = None
     error: HubError | None = None
+    held: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Target(CallCounter, Protocol):

@@ -161,12 +161,12 @@ class Writer:
         return results
 
     def _judged(self, item: _Begun, verdict: Verdict) -> tuple[Closing | None, Written]:
-        return self._done(item, verdict.key) if verdict.error is None else self._not_done(item, verdict.error)
+        return self._done(item, verdict) if verdict.error is None else self._not_done(item, verdict.error)
 
-    def _done(self, item: _Begun, key: RecordKey | None) -> tuple[Closing, Written]:
+    def _done(self, item: _Begun, verdict: Verdict) -> tuple[Closing, Written]:
         run, row, operation = self.run, item.row, item.intent.operation
-        key = key or RecordKey(row.target_key or "", row.account_id or "", row.target_extra)
-        link = written(row, item.link, key, run.pair, kinds=run.kinds, now=run.clock.now())
+        key = verdict.key or RecordKey(row.target_key or "", row.account_id or "", row.target_extra)
+        link = written(row, item.link, key, run.pair, kinds=run.kinds, now=run.clock.now(), held=verdict.held)
         outcome = OUTCOMES[operation]
         return Closing(item.intent.id, happened=True, link=link, decision=decision_of(row, outcome, key.key)), Written(
             outcome

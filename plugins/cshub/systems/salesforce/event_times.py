@@ -96,6 +96,23 @@ def times_of_changed(
     return _changed_time(values, new, now, default_minutes)
 
 
+def held_times(changed: AbstractSet[str], sent: Values) -> dict[str, str]:
+    """Time fields that a changed event keeps in another form than it was told: by name, as they will be read.
+
+    ``changed``: names of the mapped fields; ``sent``: the row that was sent. A whole day begins at its midnight in UTC,
+    and a timed event lies on the day in UTC on which it begins.
+    """
+    start, day = sent.get("StartDateTime"), sent.get("ActivityDate")
+    if sent.get("IsAllDayEvent") and day is not None:
+        midnight = f"{day}T00:00:00.000Z"
+        held = {"ActivityDate": str(day), "StartDateTime": midnight, "ActivityDateTime": midnight}
+    elif start is not None:
+        held = {"ActivityDate": str(_day_of(start)), "StartDateTime": str(start), "ActivityDateTime": str(start)}
+    else:
+        return {}
+    return {name: value for name, value in held.items() if name in changed}
+
+
 def _changed_day(values: Values, new: Values, now: EventTimes) -> dict[str, Any]:
     day = new.get("ActivityDate") or _day_of(_start(new))
     if not now.is_all_day:

@@ -9,6 +9,7 @@ from cshub.core.errors import AmbiguousWrite, DataError, HubError, NotFound, Req
 from cshub.core.ids import to_18
 from cshub.core.ports import Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
+from cshub.systems.salesforce.event_times import held_times
 from cshub.systems.salesforce.fields import ObjectFields
 from cshub.systems.salesforce.options import AnyTargetOptions
 from cshub.systems.salesforce.payloads import OWNER, Payload, Payloads
@@ -75,7 +76,8 @@ class TargetWriter:
         verdicts.update({at: Verdict(writes[at].key) for at, row in rows.items() if not row})
         answers = self._sender.update(list(sent.values())) if sent else []
         for at, answer in zip(sent, answers, strict=True):
-            verdicts[at] = Verdict(writes[at].key) if answer.ok else Verdict(error=_failure_of_known(answer))
+            held = held_times(writes[at].changed, sent[at])
+            verdicts[at] = Verdict(writes[at].key, held=held) if answer.ok else Verdict(error=_failure_of_known(answer))
         return [verdicts[at] for at in range(len(writes))]
 
     def _delete(self, writes: Sequence[Write]) -> list[Verdict]:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from .faults import MEANINGS, FaultRule
+from .faults import MEANINGS, FaultRule, WrongFault
 from .kernel import LogEntry, Reply, Request, check_world_time
 from .sandbox import Sandbox, login_of
 
@@ -184,8 +184,8 @@ class Control:
         body = _json(request)
         try:
             rules = [FaultRule.parse(item) for item in (body if isinstance(body, list) else [body])]
-        except ValueError as problem:
-            raise Unacceptable(str(problem), field=str(problem).split(" ", 1)[0]) from problem
+        except WrongFault as problem:
+            raise Unacceptable(str(problem), field=problem.field) from problem
         for rule in rules:
             if rule.service is not None:
                 self._service(rule.service)

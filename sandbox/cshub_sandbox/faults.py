@@ -13,6 +13,14 @@ from typing import Any
 from .kernel import Request
 
 
+class WrongFault(ValueError):
+    """A rule that cannot be; ``field`` is the one to mend, None when it is the whole."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class FaultKind(StrEnum):
     """What goes wrong. "Before commit" means that the service never saw the call."""
 
@@ -66,6 +74,7 @@ PAGE_FAULTS = frozenset(
         FaultKind.DUPLICATED_ROWS,
     }
 )
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 READING_POSTS = ("search", "scroll", ":export", "/login")
 SALESFORCE_ROOT = "/services/"
 SALESFORCE_READING = re.compile(
@@ -107,27 +116,36 @@ class FaultRule:
 
     @classmethod
     def parse(cls, value: Any) -> FaultRule:
-        """A rule from JSON. Raises ``ValueError`` that names the field and what it may be."""
+        """A rule from JSON. Raises ``WrongFault`` that names the field and what it may be."""
         if not isinstance(value, Mapping):
-            raise ValueError('a fault is a JSON object such as {"kind": "drop_after_commit", "nth": 3}')
+            raise WrongFault('a fault is a JSON object such as {"kind": "drop_after_commit", "nth": 3}')
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(value) - known):
-            raise ValueError(f"unknown field {unknown[0]!r} of a fault; known are {', '.join(sorted(known))}")
+            message = f"unknown field {unknown[0]!r} of a fault; known are {', '.join(sorted(known))}"
+            raise WrongFault(message, field=unknown[0])
         if value.get("kind") not in list(FaultKind):
-            raise ValueError(f"kind is {value.get('kind')!r}; it must be one of {', '.join(FaultKind)}")
+            message = f"kind is {value.get('kind')!r}; it must be one of {', '.join(FaultKind)}"
+            raise WrongFault(message, field="kind")
         for name, types, remedy in _FIELD_TYPES:
             given = value.get(name)
             if given is not None and (not isinstance(given, types) or (isinstance(given, bool) and types is not bool)):
-                raise ValueError(f"{name} is {given!r}; it must be {remedy}")
+                raise WrongFault(f"{name} is {given!r}; it must be {remedy}", field=name)
+        if not all(isinstance(item, str) for item in (value.get("headers") or {}).values()):
+            raise WrongFault("headers must be an object of header names and texts", field="headers")
+        if (method := value.get("method")) is not None and method.upper() not in METHODS:
+            raise WrongFault(f"method is {method!r}; it must be one of {', '.join(METHODS)}", field="method")
         for name in ("nth", "every", "count"):
             if value.get(name) is not None and value[name] < 1:
-                raise ValueError(f"{name} is {value[name]}; it must be 1 or more (the first call is 1)")
+                raise WrongFault(f"{name} is {value[name]}; it must be 1 or more (the first call is 1)", field=name)
         if not 0 <= (value.get("probability") or 0) <= 1:
-            raise ValueError(f"probability is {value['probability']}; it must lie between 0 and 1")
+            message = f"probability is {value['probability']}; it must lie between 0 and 1"
+            raise WrongFault(message, field="probability")
         if not 0 <= (value.get("delay_s") or 0) <= 3600:
-            raise ValueError(f"delay_s is {value['delay_s']}; it must lie between 0 and 3600 seconds")
-        if not 200 <= value.get("status", 503) <= 599:
-            raise ValueError(f"status is {value['status']}; it must be an HTTP status from 200 to 599")
+            message = f"delay_s is {value['delay_s']}; it must lie between 0 and 3600 seconds"
+            raise WrongFault(message, field="delay_s")
+        if not 200 <= (503 if value.get("status") is None else value["status"]) <= 599:
+            message = f"status is {value['status']}; it must be an HTTP status from 200 to 599"
+            raise WrongFault(message, field="status")
         given_fields = {name: item for name, item in value.items() if item is not None}
         return cls(**{**given_fields, "kind": FaultKind(value["kind"])})
 

@@ -195,8 +195,18 @@ def _spoiled(reply: Reply, fault: ScriptedFault, previous: bytes | None) -> Repl
 
 def _status_reply(fault: ScriptedFault) -> Reply:
     rule = fault.rule
-    body = "" if rule.body is None else rule.body
-    return Reply(rule.status, body.encode(), {"Content-Type": "text/plain; charset=utf-8", **rule.headers})
+    body = ("" if rule.body is None else rule.body).encode()
+    named = any(name.lower() == "content-type" for name in rule.headers)
+    return Reply(rule.status, body, {**({} if named else {"Content-Type": _media_type(body)}), **rule.headers})
+
+
+def _media_type(body: bytes) -> str:
+    """What a scripted body is: JSON when it reads as an object or a list, else plain text."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = None
+    return "application/json" if isinstance(value, dict | list) else "text/plain; charset=utf-8"
 
 
 def _redirect(request: Request) -> Reply:

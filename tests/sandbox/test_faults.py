@@ -275,3 +275,26 @@ def test_a_rule_that_cannot_be_is_refused_with_its_field_and_remedy(value: Any, 
 
 def test_every_kind_of_fault_is_explained() -> None:
     assert set(MEANINGS) == set(FaultKind)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "media_type"),
+    [
+        ('{"error": "busy"}', {}, "application/json"),
+        ('[{"errorCode": "SERVER_UNAVAILABLE"}]', {}, "application/json"),
+        ("503", {}, "text/plain; charset=utf-8"),
+        ("slow down", {}, "text/plain; charset=utf-8"),
+        (None, {}, "text/plain; charset=utf-8"),
+        ('{"a": 1}', {"content-type": "text/html"}, "text/html"),
+    ],
+)
+def test_a_scripted_body_travels_as_what_it_is_unless_its_headers_say_otherwise(
+    scene: Scene, body: str | None, headers: Mapping[str, str], media_type: str
+) -> None:
+    scene.faults.add(FaultRule(FaultKind.STATUS, status=503, headers=headers, body=body))
+    sent = {name.lower(): value for name, value in scene.read().headers.items()}
+    assert sent == {"content-type": media_type}
+
+
+def test_a_rule_may_name_its_method_in_any_case() -> None:
+    assert FaultRule.parse({"kind": "html", "method": "post"}).method == "post"

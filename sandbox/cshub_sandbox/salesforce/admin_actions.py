@@ -7,6 +7,7 @@ from typing import Any
 
 from cshub_sandbox.salesforce.cursors import Cursors
 from cshub_sandbox.salesforce.objects import Choice, FieldKind, FieldType
+from cshub_sandbox.salesforce.objects_fields import audit
 from cshub_sandbox.salesforce.objects_standard import add_custom_object, custom_field
 from cshub_sandbox.salesforce.org import EVERYBODY, Org
 from cshub_sandbox.salesforce.people import find_user
@@ -15,6 +16,7 @@ from cshub_sandbox.salesforce.sessions import Credentials
 from cshub_sandbox.salesforce.state import shown
 from cshub_sandbox.world import Person
 
+KEPT_FIELDS = frozenset({"Id", *(field.name for field in audit())})
 _DEFAULT_LENGTH = 255
 _TEXTS = frozenset({FieldKind.STRING, FieldKind.TEXTAREA, FieldKind.PICKLIST, FieldKind.URL})
 
@@ -65,11 +67,15 @@ class AdminActions:
 
     def run_as(self, *, user: str | None) -> Any:
         """Client credentials sign in as this user from now on, or with null as nobody; gives the user's id."""
-        self._org.app.run_as = None if user is None else find_user(self._org, user)
-        return self._org.app.run_as
+        org = self._org
+        user_id = None if user is None else find_user(org, user)
+        if user_id is not None and not org.is_active(user_id):
+            raise ValueError(f"the user {user!r} is not active; deactivate_user with active: true brings them back")
+        org.app.run_as = user_id
+        return user_id
 
     def set_field_permission(self, *, field: str, access: FieldAccess, user: str | None = None) -> Any:
-        """A field (``Object.Field``) is hidden from a user, or from all, or read-only, or open again."""
+        """A field (``Object.Field``) becomes ``hidden``, ``read_only`` or open to ``edit``, for a user or for all."""
         user_id = EVERYBODY if user is None else find_user(self._org, user)
         owner, _, name = field.partition(".")
         kind = self._org.schema.object("Event" if owner.lower() == "activity" else owner)
@@ -116,7 +122,12 @@ class AdminActions:
         return field.name
 
     def remove_field(self, *, object: str, name: str) -> Any:
-        """A field is deleted from one object; gives its name."""
+        """A field is deleted from one object; gives its name. Id and what the platform keeps cannot go."""
+        found = self._org.schema.object(object).field(name)
+        if found is None:
+            raise KeyError(f"{object} has no field {name!r}")
+        if found.name in KEPT_FIELDS:
+            raise ValueError(f"{object}.{found.name} is kept by the platform and cannot be deleted")
         self._org.schema.remove_field(object, name)
         self._org.schema_changed_at = self._org.now()
         return name

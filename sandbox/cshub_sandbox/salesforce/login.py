@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,8 +21,10 @@ from cshub_sandbox.salesforce.switches import AssertionClock
 
 LOGIN_HOST = "https://login.salesforce.com"
 TEST_HOST = "https://test.salesforce.com"
-SHARED_HOSTS = ("login.salesforce.com", "test.salesforce.com")
-INSTANCE_URL = f"https://{DOMAIN}.salesforce.com"
+OWN_HOST = f"{DOMAIN}.salesforce.com"
+INSTANCE_URL = f"https://{OWN_HOST}"
+VENDOR = ".salesforce.com"
+LONGEST_ASSERTION_S = 300  # an assertion is good for five minutes at most: assumed, the vendor's client asks for three
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -55,7 +58,8 @@ def _token_answer(org: Org, session: Session) -> dict[str, Any]:
 
 def _client_credentials(org: Org, request: Request, form: Mapping[str, str]) -> str:
     host = request.headers.get("x-orig-host") or request.headers.get("host", "")
-    if host.split(":", 1)[0] in SHARED_HOSTS:
+    name = host.split(":", 1)[0].lower()
+    if name.endswith(VENDOR) and name != OWN_HOST:
         raise LoginRefused("invalid_grant", "request not supported on this domain")
     _check_client(org, *_client_of(request, form))
     user_id = org.app.run_as
@@ -94,8 +98,11 @@ def _assertion(org: Org, request: Request, form: Mapping[str, str]) -> str:
     if claims["iss"] != org.app.client_id:
         raise LoginRefused("invalid_client_id", "client identifier invalid")
     judge = org.now() if org.switches.assertion_clock is AssertionClock.WORLD else datetime.now(UTC)
-    if not _is_later(claims["exp"], judge):
+    left_s = _seconds_left(claims["exp"], judge)
+    if left_s is None or left_s <= 0:
         raise LoginRefused("invalid_grant", "expired authorization code")
+    if left_s > LONGEST_ASSERTION_S:
+        raise LoginRefused("invalid_grant", "invalid assertion")
     user_id = org.user_named(str(claims["sub"]))
     if user_id is None or not org.is_active(user_id):
         raise LoginRefused("invalid_grant", "user hasn't approved this consumer")
@@ -139,11 +146,12 @@ def _check_client(org: Org, client_id: str, secret: str) -> None:
         raise LoginRefused("invalid_client", "invalid client credentials")
 
 
-def _is_later(exp: Any, now: datetime) -> bool:
+def _seconds_left(exp: Any, now: datetime) -> float | None:
     try:
-        return float(exp) > now.timestamp()
-    except (TypeError, ValueError):
-        return False
+        left = float(exp) - now.timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return left if math.isfinite(left) else None
 
 
 def revoke_token(org: Org, request: Request) -> Reply:

@@ -32,6 +32,9 @@ def test_users_create_edit_and_delete_in_the_pages(org: Caller) -> None:
         ("issue_token", {"user": "nobody@example.com"}, KeyError, "no user"),
         ("set_field_permission", {"field": "Event.Nope", "access": "hidden"}, KeyError, "no field"),
         ("set_field_permission", {"field": "Event.Subject", "access": "none"}, ValueError, "access"),
+        ("remove_field", {"object": "Event", "name": "Nope"}, KeyError, "no field"),
+        ("remove_field", {"object": "Event", "name": "id"}, ValueError, "Event.Id is kept by the platform"),
+        ("remove_field", {"object": "Task", "name": "SystemModstamp"}, ValueError, "kept by the platform"),
         ("add_custom_field", {"object": "Event", "name": "Nope"}, ValueError, "must end in __c"),
         ("add_custom_object", {"name": "Event"}, ValueError, "ends in __c"),
         ("seed_history", {"events": -1}, ValueError, "0 or more"),
@@ -89,3 +92,12 @@ def test_the_state_tells_everything_and_keeps_its_notes_to_itself(org: Caller) -
     gone = next(event for event in state["events"] if event["Id"] == event_id)
     assert gone["IsDeleted"] is True and not [name for name in gone if name.startswith("_")]
     assert all(contact["Name"] for contact in state["contacts"])
+
+
+def test_client_credentials_cannot_run_as_a_user_who_is_not_active(org: Caller) -> None:
+    member = org.world.members[0].person.email
+    org.act("deactivate_user", user=member)
+    with pytest.raises(ValueError, match="is not active"):
+        org.act("run_as", user=member)
+    org.act("deactivate_user", user=member, active=True)
+    org.act("run_as", user=member)

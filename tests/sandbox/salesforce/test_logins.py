@@ -79,6 +79,11 @@ def test_client_credentials_need_the_domain_of_the_org_and_a_user_to_run_as(org:
     shared = {"host": "login.salesforce.com"}
     answer = token_call(org, shared, grant_type="client_credentials", **client(org))
     assert answer.json["error_description"] == "request not supported on this domain"
+    for wrong in ("other.my.salesforce.com", "ACME--test.sandbox.my.salesforce.com", "test.salesforce.com:443"):
+        answer = token_call(org, {"host": wrong}, grant_type="client_credentials", **client(org))
+        assert answer.json["error"] == "invalid_grant", wrong
+    for right in ("Acme.my.salesforce.com:443", "127.0.0.1:8080"):
+        assert token_call(org, {"host": right}, grant_type="client_credentials", **client(org)).status == 200
     org.act("run_as", user=None)
     answer = token_call(org, grant_type="client_credentials", **client(org))
     assert answer.json["error_description"] == "no client credentials user enabled"
@@ -107,6 +112,8 @@ def test_a_wrong_assertion_is_refused(org: Caller) -> None:
         {"aud": "https://example.com"},
         {"exp": past},
         {"exp": "soon"},
+        {"exp": "nan"},
+        {"exp": past + 86_400},
         {"iss": "x"},
         {"sub": "nobody@example.com"},
     ]

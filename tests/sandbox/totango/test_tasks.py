@@ -158,6 +158,15 @@ def test_a_deleted_task_is_gone_and_leaves_an_event_only_by_a_switch(totango: An
     assert [e["task_content"]["action"] for e in log_of(totango, second)] == ["create", "delete"]
 
 
+def test_a_deleted_task_is_listed_nowhere_as_open(totango: Any) -> None:
+    gone, kept = totango.task(), totango.task()
+    totango.send("DELETE", f"{PATH}/{gone}")
+    rows = csv.DictReader(io.StringIO(totango.send("GET", f"{PATH}/export/csv", query={"fields": "id,status"}).text))
+    assert {row["id"] for row in rows} & {str(gone), str(kept)} == {str(kept)}
+    totango.switches.unknown_task = "not_found"
+    assert totango.send("GET", PATH, query={"id": str(gone)}).status == 404
+
+
 def test_the_export_is_csv_with_the_columns_asked_for(totango: Any) -> None:
     task_id = totango.task(title='Say "hi", twice')
     query = {"query": '{"orderBy":"id"}', "fields": "id,title,account_display_name,due_date", "fileName": "my tasks"}

@@ -46,6 +46,29 @@ def same_salesforce_id(left: str, right: str) -> bool:
     return to_18(left) == to_18(right)
 
 
+def has_lost_its_case(value: str) -> bool:
+    """Whether ``value`` has the form of a Salesforce id of 15 characters without one capital letter.
+
+    Services that store ids in lower case leave such ones. Nobody can tell which record it names: there may be several.
+    """
+    return len(value) == 15 and value.islower() and is_salesforce_id(value)
+
+
+def loose_form(value: str) -> str | None:
+    """What all forms of one Salesforce id have in common, also one that has lost its case; None for any other text.
+
+    Ids of different records may have it in common too.
+    """
+    return value[:15].lower() if is_salesforce_id(value) else None
+
+
+def may_be_same_salesforce_id(left: str, right: str) -> bool:
+    """Whether two ids can name one record: they do, or one of them has lost its case and the letters are the same."""
+    if has_lost_its_case(left) or has_lost_its_case(right):
+        return loose_form(left) is not None and loose_form(left) == loose_form(right)
+    return same_salesforce_id(left, right)
+
+
 def _checksum(fifteen: str) -> str:
     return "".join(
         _CASE_LETTERS[sum(1 << place for place, letter in enumerate(fifteen[start : start + 5]) if letter.isupper())]

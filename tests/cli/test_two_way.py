@@ -11,12 +11,17 @@ import pytest
 from tests.cli.conftest import JOB, Cshub
 
 from cshub.cli.asking import opened_ledger
+from cshub.cli.plan_rows import csv_rows, row_document
+from cshub.cli.planning import mask_of
+from cshub.core.planning import PlanRow, Rule
 from cshub.core.records import (
+    Action,
     Change,
     DecisionEntry,
     Link,
     LinkSide,
     LinkState,
+    Origin,
     Outcome,
     Pair,
     RejectEntry,
@@ -26,6 +31,7 @@ from cshub.core.records import (
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.ledger import PlanKind
+from cshub.library import JobLibrary
 from cshub.settings import PROJECT
 
 INBOUND, OUTBOUND = "salesforce_touchpoints_inbound", "salesforce_touchpoints_outbound"
@@ -118,6 +124,36 @@ def test_the_story_names_job_direction_winner_loser_and_what_an_undo_took_back(t
     assert "subject Review, part 2 Review, moved" in text
     assert f"a change of an earlier run was taken back: {INBOUND}:r0" in " ".join(text.split())
     assert "dana@vendor.example" not in text and "d•••" in text
+
+
+PEOPLE = {"Owner.Email": "dana@vendor.example", "Who.Phone": "020 1234", "Private_Email__c": "d@home.example"}
+
+
+def told_changes() -> list[Change]:
+    return [Change(name, value, None) for name, value in PEOPLE.items()]
+
+
+def test_what_the_other_direction_reads_of_people_is_masked_in_the_story_of_a_record(told: Cshub) -> None:
+    with opened_ledger() as ledger:
+        found = ledger.find_pair(
+            "salesforce_touchpoints", source=("totango", "touchpoint"), target=("salesforce", "event")
+        )
+    assert found is not None
+    entry = DecisionEntry(NOTE, Outcome.DELETED, "deleted_in_source", target_key=EVENT, changes=told_changes())
+    rejects = [RejectEntry(NOTE, "load", name, "refused", "Correct it.", value) for name, value in PEOPLE.items()]
+    tell(5, OUTBOUND, "r5", found, entry, None, *rejects)
+    for command in (("why", OUTBOUND, NOTE), ("rejects", OUTBOUND)):
+        for answer in (told.ok(*command).out, str(told.json(*command))):
+            assert not [value for value in PEOPLE.values() if value in answer]
+        assert all(value in str(told.json(*command, "--show-personal")) for value in PEOPLE.values())
+
+
+def test_what_the_other_direction_reads_of_people_is_masked_in_plans(cshub: Cshub) -> None:
+    mask = mask_of(JobLibrary.from_settings().bound(OUTBOUND), show_personal=False)
+    row = PlanRow(NOTE, Origin.WINDOW, Action.DELETE, Rule.DELETED_IN_SOURCE, changes=told_changes())
+    seen = f"{row_document(row, mask)} {list(csv_rows([row], mask))}"
+    assert not [value for value in PEOPLE.values() if value in seen]
+    assert "d•••" in seen
 
 
 def test_a_record_that_only_the_other_direction_knows_is_told(cshub: Cshub) -> None:

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from cshub.core.mapping import MappedRecord, map_record
+from cshub.core.mapping import MappedRecord, compile_mapping, map_record
 from cshub.core.records import Origin, RejectEntry, SourceRecord
 
-from .core_cast import WIDE_ROWS, mapping_of, meeting
+from .core_cast import MEETING, NOTE, WIDE_ROWS, bound_job, mapping_of, meeting
 
 PLAIN = mapping_of()
 WIDE = mapping_of(WIDE_ROWS)
@@ -202,6 +203,16 @@ def test_personal_attributes_are_known_by_row_or_by_the_target() -> None:
     rows = WIDE_ROWS.replace("transforms: [pluck: email]", "transforms: [pluck: email], personal: true")
     assert mapping_of(rows).personal == {"author", "people"}
     assert PLAIN.personal == {"author"}
+
+
+def test_a_text_made_of_a_personal_field_is_personal_and_not_told_in_the_reason_of_a_reject() -> None:
+    source = replace(MEETING, fields={**MEETING.fields, "stage": replace(MEETING.fields["stage"], personal=True)})
+    bound = bound_job(WIDE_ROWS)
+    mapping = compile_mapping(bound, source, NOTE, version="v1")
+    assert "stage" in mapping.personal
+    (entry,) = rejected(meeting(stage="dana@seller.example"), mapping)
+    assert "dana" not in entry.reason and "has no row in the translation table" in entry.reason
+    assert entry.value == "dana@seller.example"
 
 
 def test_the_modified_time_travels_along() -> None:

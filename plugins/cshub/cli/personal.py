@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,15 @@ def masked(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Masks the values of ``personal`` attributes; with an empty set it shows everything."""
+    """Masks the values of ``personal`` attributes and of those that ``is_personal`` tells; by default it shows all."""
 
     personal: Collection[str] = ()
+    is_personal: Callable[[str], bool] | None = None
 
     def value(self, attribute: str, value: Any) -> Any:
         """``attribute`` may name several, separated by `` / ``, as a reject of a whole row does."""
         names = {name.strip() for name in attribute.split("/")}
-        return masked(value) if names & set(self.personal) else value
+        return masked(value) if any(self._hides(name) for name in names) else value
+
+    def _hides(self, name: str) -> bool:
+        return name in self.personal or (self.is_personal is not None and self.is_personal(name))

@@ -37,7 +37,7 @@ from cshub.staging import FrameRef
 class MadePlan:
     """A plan, kept under ``plan_id`` unless it is that of a run.
 
-    ``excesses``: operation, planned, limit of what exceeds the guard. ``undoes``: the run that it takes back.
+    ``excesses``: operation, planned, limit, text of what exceeds the guard. ``undoes``: the run that it takes back.
     """
 
     plan_id: str | None
@@ -234,21 +234,25 @@ def preview(run: Run, asked: Asked, limit: int) -> tuple[Window, list[Previewed]
 
 
 def mask_of(bound: BoundJob, *, show_personal: bool) -> Mask:
-    """What is masked of a job's attributes: those its mapping or the target's catalogue calls personal."""
+    """What is masked of a job's target: what its mapping, either catalogue or the partner's mapping calls personal.
+
+    Fields that the partner alone reads are told too, where somebody has edited them.
+    """
     from cshub.core.mapping import compile_mapping
+    from cshub.library import JobLibrary
     from cshub.systems import registry
 
     if show_personal:
         return Mask()
     source, target = registry.object_spec(bound.source), registry.object_spec(bound.target)
-    return Mask(compile_mapping(bound, source, target, version="mask").personal)
+    personal = compile_mapping(bound, source, target, version="mask").personal
+    partner = JobLibrary.from_settings().partner(bound)
+    read = {row.source for row in partner.fields if row.personal and row.source is not None} if partner else set()
+    return Mask(personal | read, target.holds_personal)
 
 
 def _passed(counts: PlanCounts, bound: BoundJob, linked: int) -> list[dict[str, Any]]:
-    return [
-        {"operation": item.operation.value, "planned": item.planned, "limit": item.limit}
-        for item in excesses(counts, bound.job.guard, linked=linked)
-    ]
+    return [item.as_dict() for item in excesses(counts, bound.job.guard, linked=linked)]
 
 
 def _fields(run: Run, record: SourceRecord, row: PlanRow | None, attributes: Any, reference: str | None) -> list[Field]:

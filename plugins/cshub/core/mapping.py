@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
@@ -16,6 +17,7 @@ from cshub.core.values import cast, fingerprint, iso_ms
 
 UNSENT = frozenset({Role.RECORD_KEY, Role.ACCOUNT_KEY, Role.MODIFIED_AT, Role.MODIFIED_BY, Role.INFORMATIVE})
 """Roles of attributes that say something of a record and are not written into it."""
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")  # values stand in messages as Python writes text
 VALUE_LIMIT = 500  # characters of an offending value that are kept with its reason
 
 
@@ -104,6 +106,7 @@ class CompiledMapping:
 
     @property
     def personal(self) -> frozenset[str]:
+        """Attributes that hold personal data: by their rows, or by what either system says of its fields."""
         return frozenset(row.target.name for row in self.rows if row.personal)
 
     def attribute_with(self, role: Role) -> str | None:
@@ -163,7 +166,7 @@ def compile_mapping(
     ``marks_source``: fingerprint the source's own values too, for jobs whose source is written by another job.
     """
     target = target.with_keys(target.options.model_validate(bound.target_options))
-    rows = [_compile_row(item, target.attribute(item.target)) for item in bound.fields]
+    rows = [_compile_row(item, source, target.attribute(item.target)) for item in bound.fields]
     return CompiledMapping(rows, bound.skip_when, source, target, version, marks_source)
 
 
@@ -191,7 +194,8 @@ def map_record(record: SourceRecord, origin: Origin, mapping: CompiledMapping) -
         try:
             value, warned = _convert(raw, row)
         except DataError as error:
-            rejects.append(reject(record.key, row.target.name, str(error), value=raw))
+            reason = _QUOTED.sub("'•••'", str(error)) if row.personal else str(error)
+            rejects.append(reject(record.key, row.target.name, reason, value=raw))
             continue
         warnings.extend(warned)
         if row.target.role in UNSENT:
@@ -216,11 +220,12 @@ def reject(source_key: str, field_name: str, reason: str, *, value: Any, remedy:
     return RejectEntry(source_key, "map", field_name, reason, remedy, text[:VALUE_LIMIT])
 
 
-def _compile_row(item: FieldMap, spec: FieldSpec) -> Row:
+def _compile_row(item: FieldMap, origin: ObjectSpec, spec: FieldSpec) -> Row:
     path = tuple(item.source.split(".")) if item.source is not None else ()
     steps = [parse_step(entry) for entry in item.transforms]
     fallback = tuple(item.fallback.split(".")) if item.fallback is not None else ()
-    personal = item.personal or spec.personal
+    read = [name for name in (item.source, item.fallback) if name is not None]
+    personal = item.personal or spec.personal or any(origin.holds_personal(name) for name in read)
     return Row(spec, path, item.constant, steps, item.translate, item.on_null, personal, fallback)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -80,12 +80,17 @@ class Options(BaseModel):
         return {}
 
 
+def _never(name: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectSpec:
     """One object of one system. ``open_ended``: tenants may have more fields than are listed (custom fields).
 
     ``options`` is the model of the job file's ``target.options`` for this object, ``source_options`` that of its
     ``source.options``; the same model for both where only one is given.
+    ``is_personal``: which of the fields that are not listed hold personal data, by their names.
     ``needs_one_of``: at least one of these attributes must hold a value in every record that is written.
     """
 
@@ -97,6 +102,7 @@ class ObjectSpec:
     options: type[Options] = Options
     source_options: type[Options] | None = None
     needs_one_of: Sequence[str] = ()
+    is_personal: Callable[[str], bool] = _never
     notes: Mapping[str, str] = field(default_factory=dict)
 
     def with_keys(self, options: Options) -> ObjectSpec:
@@ -111,7 +117,11 @@ class ObjectSpec:
         """
         if name in self.fields or not self.open_ended:
             return self.fields[name]
-        return FieldSpec(name, Kind.ANY, name)
+        return FieldSpec(name, Kind.ANY, name, personal=self.is_personal(name))
+
+    def holds_personal(self, name: str) -> bool:
+        """Whether a field holds personal data, as far as its name can tell where it is not listed."""
+        return self.fields[name].personal if name in self.fields else self.is_personal(name)
 
 
 def spec_of(system: str, name: str, title: str, fields: Sequence[FieldSpec], **more: Any) -> ObjectSpec:

@@ -17,6 +17,7 @@ from cshub.systems.salesforce.options import (
     TaskOptions,
     TaskSourceOptions,
 )
+from cshub.systems.salesforce.personal import is_personal
 
 PARTICIPANT_EMAILS = "participant_emails"
 """Field of a body that no object of Salesforce has: made of WhoId and the relations of an activity."""
@@ -192,6 +193,7 @@ EVENT = spec_of(
         *_audit(),
     ],
     open_ended=True,
+    is_personal=is_personal,
     options=EventOptions,
     source_options=EventSourceOptions,
     notes={
@@ -242,6 +244,7 @@ TASK = spec_of(
         *_audit(),
     ],
     open_ended=True,
+    is_personal=is_personal,
     options=TaskOptions,
     source_options=TaskSourceOptions,
     notes={"participants": "Salesforce stores one contact in WhoId; further people are read, not written."},
@@ -258,6 +261,7 @@ RECORD = spec_of(
         *_audit(),
     ],
     open_ended=True,
+    is_personal=is_personal,
     options=RecordOptions,
     source_options=RecordSourceOptions,
     notes={"object": "Any object that the integration user may use; its API name is given as `object`."},

@@ -94,7 +94,7 @@ def test_a_touchpoint_that_only_the_late_search_still_shows_is_told_as_deleted(
     assert call(hand, "delete", note_id).code == 0
     answer = call(hand, "delete", note_id)
     assert answer.code == 1
-    assert f"account {account} has no touchpoint {note_id}" in answer.err
+    assert f"Account {account} has no touchpoint {note_id}" in answer.err
 
 
 def test_a_touchpoint_beyond_the_end_of_a_timeline_that_is_cut_off_is_found(

@@ -24,7 +24,7 @@ def find_touchpoint(client: TotangoClient, screen: Screen, note_id: int, account
     if note is None:
         demand_account(client, home)
         raise NotFound(
-            f"account {home} has no touchpoint {note_id}: it was deleted, or belongs to another account. "
+            f"Account {home} has no touchpoint {note_id}: it was deleted, or belongs to another account. "
             f"`cshub totango touchpoints list --account {home}` shows what there is.",
             status=404,
         )

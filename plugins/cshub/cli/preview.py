@@ -100,11 +100,11 @@ def preview(
 def _show_previewed(screen: Screen, number: int, item: Previewed, mask: Mask) -> None:
     from rich.text import Text
 
-    from cshub.cli.wording import explained, worded
+    from cshub.cli.wording import explained_row, worded
 
     words, style = FATES[item.fate]
     known = {"create": "", "reject": item.reason, "skip": worded(item.reason)}
-    because = known.get(item.fate, explained(item.rule))
+    because = known.get(item.fate, explained_row(item.fate, item.rule, item.reason))
     screen.show(
         Text.assemble(
             (f"{number:>2}  ", "dim"),

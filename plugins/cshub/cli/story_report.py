@@ -13,7 +13,7 @@ from cshub.cli.personal import Mask
 from cshub.cli.plan_rows import change_document
 from cshub.cli.screen import Screen, counted, grid, printable, shown
 from cshub.cli.story import Direction, Sighting, Story
-from cshub.cli.wording import STATES, explained, worded
+from cshub.cli.wording import STATES, explained, explained_row, worded
 from cshub.core.planning import Rule
 from cshub.core.records import Change, Outcome
 from cshub.ledger import DecisionRow, RejectRow
@@ -198,7 +198,9 @@ def _why(row: DecisionRow, story: Story) -> str:
         return row.reason or explained(row.rule)
     if row.rule == Rule.UNDONE and row.run_id in story.undone:
         return f"{explained(row.rule)}: {story.undone[row.run_id]}"
-    return f"{explained(row.rule)}: {worded(row.reason)}" if row.rule == "filtered" else explained(row.rule)
+    if row.rule == Rule.FILTERED:
+        return f"{explained(row.rule)}: {worded(row.reason)}"
+    return explained_row("", row.rule, row.reason)
 
 
 def _show_reject(screen: Screen, item: RejectRow, story: Story) -> None:

@@ -23,7 +23,7 @@ RULES: Mapping[str, str] = {
     "still_empty": "its content is not there yet: it is read again in every run",
     "filtered": "a skip rule of the mapping leaves it out",
     "no_account": "the target has no such account yet: it waits, and is sent once the account exists",
-    "no_account_reference": "the source record names no account",
+    "no_account_reference": "the source record names no account: give it one in the source, and it comes by itself",
     "creation_not_allowed": "it would be new, and the job does not create records (allow_new_records is off)",
     "deletion_not_followed": "deleted in the source; the job leaves the target's record (on_source_delete)",
     "deleted_before_it_was_synced": "deleted in the source before it was ever synced",
@@ -67,6 +67,8 @@ def explained_row(action: str, rule: str, reason: str) -> str:
         return worded(reason)
     if rule == "undone":
         return LEFT_OUT.get(reason) or UNDONE.get(action) or explained(rule)
+    if rule == "no_account_reference" and reason != rule:
+        return reason or explained(rule)
     return explained(rule)
 
 

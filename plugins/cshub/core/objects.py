@@ -71,6 +71,10 @@ class Options(BaseModel):
         """The object that options, as a job file gives them, choose where the catalogue's one stands for many."""
         return None
 
+    def account_attribute(self) -> str | None:
+        """The attribute of an account that holds what the other system calls it; None: the record's own field does."""
+        return None
+
     def create_only(self) -> frozenset[str]:
         """Attributes that these options have written at creation and left alone afterwards."""
         return frozenset()
@@ -90,6 +94,7 @@ class ObjectSpec:
 
     ``options`` is the model of the job file's ``target.options`` for this object, ``source_options`` that of its
     ``source.options``; the same model for both where only one is given.
+    ``content_comes_late``: its content may be filled in after the record is listed, so that a blank one is awaited.
     ``is_personal``: which of the fields that are not listed hold personal data, by their names.
     ``needs_one_of``: at least one of these attributes must hold a value in every record that is written.
     """
@@ -103,6 +108,7 @@ class ObjectSpec:
     source_options: type[Options] | None = None
     needs_one_of: Sequence[str] = ()
     is_personal: Callable[[str], bool] = _never
+    content_comes_late: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
 
     def with_keys(self, options: Options) -> ObjectSpec:

@@ -13,7 +13,7 @@ from cshub.core.mapping import MappedRecord
 from cshub.core.objects import Role
 from cshub.core.plan import PLAN_COLUMNS, PlanCounts, count_plan, plan_digest, plan_frame, plan_rows
 from cshub.core.planning import Desired, PlanRow, Rule
-from cshub.core.records import Link, RecordKey, RunKind
+from cshub.core.records import Action, Link, RecordKey, RunKind
 from cshub.pipeline.locking import locked
 from cshub.pipeline.map import staged_rows
 from cshub.pipeline.rivals import Rivals
@@ -22,9 +22,12 @@ from cshub.pipeline.settle import AFTER_TAKEOVER_S, settle
 from cshub.pipeline.targets import Targets, batches, is_alive
 from cshub.pipeline.writes import Writer
 from cshub.staging import FrameRef
+from cshub.systems import registry
 
 OWN_COMPANY = ""
-_PLANNING_WARNINGS = frozenset({"participant_unmatched", "owner_unmatched", "account_changed_in_source"})
+_LASTING_WARNINGS = frozenset({"account_changed_in_source"})
+_PLANNING_WARNINGS = _LASTING_WARNINGS | {"participant_unmatched", "owner_unmatched"}
+_WRITES = frozenset({Action.CREATE, Action.UPDATE})
 PLAN_SCHEMA = pa.schema([(name, pa.int64() if name == "link_version" else pa.string()) for name in PLAN_COLUMNS])
 
 
@@ -64,7 +67,9 @@ def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
     targets = Targets(run, rules, links)
     targets.look(drafts)
     desired = _with_people(run, drafts, {draft.source_key: targets.home(draft) for draft in drafts})
-    return [decide(item, links.get(item.source_key), targets.view(item), rules) for item in desired]
+    return [
+        _explained(run, item, decide(item, links.get(item.source_key), targets.view(item), rules)) for item in desired
+    ]
 
 
 def stage_plan(run: Run, rows: Sequence[PlanRow]) -> FrameRef:
@@ -172,6 +177,27 @@ def _owner_email(value: object) -> str | None:
     return value.lower() if isinstance(value, str) and "@" in value else None
 
 
+def _explained(run: Run, desired: Desired, row: PlanRow) -> PlanRow:
+    """A record whose account is known, but not by what the target calls it, says where that was looked for."""
+    account = desired.address.account_id if desired.address else ""
+    if row.rule is not Rule.NO_ACCOUNT_REFERENCE or not account:
+        return row
+    model = run.source_spec.source_options or run.source_spec.options
+    attribute = model.model_validate(run.bound.source_options).account_attribute()
+    if attribute is None:
+        return row
+    system, other = (registry.system(name).title for name in (run.bound.source.system, run.bound.target.system))
+    return replace(
+        row,
+        reason=f"its account {account} carries no id of {other}: the attribute {attribute} that is looked at is empty; "
+        f"fill it in {system}, and the record comes by itself",
+    )
+
+
 def _new_warnings(row: PlanRow) -> Sequence[str]:
-    """Warnings that the planning added; those of the mapping were counted there."""
-    return [name for name in row.warnings if name in _PLANNING_WARNINGS]
+    """Warnings that the planning added; those of the mapping were counted there.
+
+    Who was not found matters where a record is written: one that stays as it is would warn in every run.
+    """
+    told = _PLANNING_WARNINGS if row.action in _WRITES else _LASTING_WARNINGS
+    return [name for name in row.warnings if name in told]

@@ -170,7 +170,7 @@ class Run:
             kinds={name: spec.kind for name, spec in compared.items()},
             updateable=frozenset(name for name, spec in compared.items() if spec.updateable and name not in once),
             clearing=frozenset(row.target.name for row in self.mapping.rows if row.on_null is OnNull.CLEAR),
-            content=self.mapping.attribute_with(Role.CONTENT),
+            content=self.mapping.attribute_with(Role.CONTENT) if self.source_spec.content_comes_late else None,
             allow_new=self.bound.job.allow_new_records,
             target_edit=self.bound.on_target_edit,
             now=self.clock.now(),

@@ -142,6 +142,7 @@ ENGAGEMENT = spec_of(
     "Chorus engagement",
     _FIELDS,
     options=EngagementOptions,
+    content_comes_late=True,
     notes={
         "private": "Private recordings, and those the token's user may not see, never appear.",
         "changes": "Chorus cannot list what changed: late summaries are found by reading pending meetings again by id.",

@@ -43,3 +43,8 @@ class AccountReference(BaseModel):
         "account_id: by Totango's own account id",
     )
     attribute: str = Field(CRM_ID_ATTRIBUTE, min_length=1, description="API name of the attribute")
+
+    @property
+    def looked_at(self) -> str | None:
+        """The attribute that holds the reference, None where the account's own id is it."""
+        return self.attribute if self.by is AccountKey.FOREIGN_KEY else None

@@ -16,6 +16,9 @@ class CampaignTouchOptions(Options):
     )
     accounts: tuple[str, ...] = Field((), description="only touches of these accounts, by Totango's id; empty = all")
 
+    def account_attribute(self) -> str | None:
+        return self.account_reference.looked_at
+
 
 def _field(
     name: str, kind: Kind, title: str, help: str, example: object, *, role: Role = Role.VALUE, personal: bool = False

@@ -59,6 +59,9 @@ class TouchpointSourceOptions(Options):
         None, ge=1, description="only touchpoints changed in so many days before the end of the window; none = all"
     )
 
+    def account_attribute(self) -> str | None:
+        return self.account_reference.looked_at
+
 
 def _shown(name: str, kind: Kind, title: str, help: str, example: object, *, personal: bool = False) -> FieldSpec:
     """A field that is only read."""

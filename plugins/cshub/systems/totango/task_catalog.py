@@ -35,6 +35,9 @@ class TaskSourceOptions(Options):
         30, ge=0, description="how far back a task's last change may lie for its deletion to be noticed, in days"
     )
 
+    def account_attribute(self) -> str | None:
+        return self.account_reference.looked_at
+
 
 def _read_only(
     name: str,

@@ -266,7 +266,7 @@ def _tasks_of(client: TotangoClient, account: str) -> list[dict[str, Any]]:
 
     changes = last_changes(client.account_events(account))
     there = {key: change for key, change in changes.items() if not change.is_deletion}
-    rows = TaskReader(client).rows(there)
+    rows = TaskReader(client, lambda accounts: accounts).rows(there)
     return [
         {"id": int(key), **change.values, **(rows.get(key) or {})}
         for key, change in sorted(there.items(), key=lambda item: item[1].order)

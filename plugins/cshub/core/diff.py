@@ -8,6 +8,7 @@ source                  target                   decision
 ======================  =======================  ==========================================================
 there, not linked       –                        create if allowed and the account exists; park or skip else
 there, not linked       carries the record's id  adopt it
+there, not linked       may carry it             wait until it is clear: neither adopt nor create
 there                   proven gone, two-way     create again if the source was edited since; else leave the
                                                  deletion to the other direction
 there                   proven gone, one-way     never made again
@@ -16,6 +17,7 @@ proven gone             edited since             conflict: the edit wins, and th
                                                  record again
 proven gone             proven gone              only the ledger learns
 not in the answer       –                        nothing: absence proves nothing
+gone with its account   –                        nothing: nobody has deleted the record itself
 ======================  =======================  ==========================================================
 """
 
@@ -45,6 +47,8 @@ def decide(desired: Desired, link: Link | None, target: TargetView | None, rules
     draft = _Draft(desired, link, rules)
     if desired.presence is Presence.ABSENT:
         return draft.row(Action.SKIP, Rule.SOURCE_NOT_READABLE)
+    if desired.presence is Presence.ACCOUNT_GONE:
+        return draft.row(Action.SKIP, Rule.ACCOUNT_GONE)
     if desired.presence is Presence.DELETED:
         return _deleted(draft, target)
     if desired.skip_reason is not None:
@@ -54,6 +58,8 @@ def decide(desired: Desired, link: Link | None, target: TargetView | None, rules
     if link is None or not link.is_linked or (link.state in _ENDED and not _is_back(link, target)):
         if target is not None and target.record is not None:
             return _adopt(draft, target.record)
+        if target is not None and target.doubt is not None:
+            return draft.learns(Action.PARK, target.doubt, source=LinkState.PARKED)
         restored = link is not None and link.state in _ENDED
         return _new(draft, Rule.RESTORED if restored else Rule.NEW)
     if target is None or target.presence is Presence.ABSENT:

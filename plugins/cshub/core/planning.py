@@ -23,6 +23,7 @@ class Rule(StrEnum):
     ADOPTED = "adopted"
     RESTORED = "restored_in_source"
     CHANGED_IN_SOURCE = "changed_in_source"
+    MAPPING_CHANGED = "mapping_changed"
     DELETED_IN_SOURCE = "deleted_in_source"
     EDIT_OVERWRITTEN = "target_edit_overwritten"
     EDIT_KEPT = "target_edit_kept"
@@ -37,6 +38,9 @@ class Rule(StrEnum):
     FILTERED = "filtered"
     NO_ACCOUNT = "no_account"
     NO_ACCOUNT_REFERENCE = "no_account_reference"
+    ID_FITS_SEVERAL = "id_fits_several"
+    ID_NOT_PROVEN = "id_not_proven"
+    ACCOUNT_GONE = "account_gone"
     CREATION_NOT_ALLOWED = "creation_not_allowed"
     DELETION_NOT_FOLLOWED = "deletion_not_followed"
     NEVER_SYNCED = "deleted_before_it_was_synced"
@@ -73,10 +77,14 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """The target side as far as it is known. ``record`` is there when ``presence`` is PRESENT."""
+    """The target side as far as it is known. ``record`` is there when ``presence`` is PRESENT.
+
+    ``doubt``: why it is not clear whether a record that has no link yet is there already.
+    """
 
     presence: Presence
     record: TargetRecord | None = None
+    doubt: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ class Source(CallCounter, Protocol):
     def read_keys(self, keys: Sequence[RecordKey]) -> Iterator[Page]:
         """These records by id, in any order. A key that does not come back yields a record without body.
 
-        Its presence is DELETED only where the service itself proves it by id; ABSENT otherwise.
+        Its presence is DELETED only where the service itself proves it by id; ACCOUNT_GONE where that proves nothing,
+        as the account has vanished with all its records; ABSENT otherwise.
         """
         ...
 
@@ -130,6 +131,14 @@ class Target(CallCounter, Protocol):
 
     def read_external(self, external_ids: AbstractSet[str]) -> Mapping[str, TargetRecord]:
         """External id → record that carries it, where the target can look records up so; {} where it cannot."""
+        ...
+
+    def read_alike(self, external_ids: Mapping[str, AbstractSet[str]]) -> Mapping[tuple[str, str], list[TargetRecord]]:
+        """For each account id, external ids of source records that look like ids of the target which lost their case →
+        {(account id, external id): records of that account that it may name}.
+
+        [] = proven that there is none; left out where nothing is proven. {} where records are found by their date.
+        """
         ...
 
     def hint(self, write: Write) -> Mapping[str, Any]:

@@ -31,6 +31,7 @@ from cshub.staging import FrameRef
 Received = tuple[SourceRecord, Origin]
 ItemT = TypeVar("ItemT")
 _ENDED = frozenset({LinkState.DELETED, LinkState.GONE})
+_TOLD_GONE = frozenset({Presence.DELETED, Presence.ACCOUNT_GONE})
 
 _FACTS = ("source_key", "origin", "presence", "modified_at", "created_at", "dated_at", "account_id", "extra", "body")
 RAW_SCHEMA = pa.schema([(name, pa.string()) for name in _FACTS])
@@ -115,17 +116,17 @@ def _received(run: Run, window: Window, *, only_waiting: bool, full: bool) -> It
 
 
 def _known_if_deleted(run: Run, records: Sequence[SourceRecord]) -> Iterator[SourceRecord]:
-    """Without deleted records that the hub never synced: nothing is to be done about them."""
-    deleted = [record.key for record in records if record.presence is Presence.DELETED]
+    """Without records that are gone and that the hub never synced: nothing is to be done about them."""
+    deleted = [record.key for record in records if record.presence in _TOLD_GONE]
     links = run.ledger.links(run.pair, deleted) if deleted else {}
     for record in records:
         link = links.get(record.key)
-        if record.presence is not Presence.DELETED or (link is not None and link.state is not LinkState.GONE):
+        if record.presence not in _TOLD_GONE or (link is not None and link.state is not LinkState.GONE):
             yield record
 
 
 def _missing(run: Run, window: Window, seen: set[str], *, full: bool) -> Iterator[Received]:
-    """Linked records that a complete read did not show and that are proven by id to be deleted.
+    """Linked records that a complete read did not show and that are proven by id to be deleted, or told lost.
 
     Where the source lists records by date, those dated in the window; in a full sync all that are linked. Records that
     turn out to be there were left out by a filter, and stay so.
@@ -143,7 +144,7 @@ def _missing(run: Run, window: Window, seen: set[str], *, full: bool) -> Iterato
         run.note(f"looking by id at {len(batch)} records that were not listed")
         for page in run.source.read_keys(batch):
             for record in page.records:
-                if record.presence is Presence.DELETED and record.key not in seen:
+                if record.presence in _TOLD_GONE and record.key not in seen:
                     seen.add(record.key)
                     yield record, Origin.WINDOW
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 
 from cshub.core.errors import ProtocolFault
+from cshub.core.records import Presence, RecordKey, SourceRecord
 from cshub.systems.totango.client import TotangoClient
+
+
+def missing_record(key: RecordKey, is_gone: bool, vanished: AbstractSet[str]) -> SourceRecord:
+    """A record that was asked for by id and is not there. ``vanished``: accounts that are not there either."""
+    lost = Presence.ACCOUNT_GONE if key.account_id in vanished else Presence.ABSENT
+    presence = Presence.DELETED if is_gone else lost
+    return SourceRecord(key.key, None, None, presence, account_id=key.account_id, extra=key.extra)
 
 
 class TotangoPort:

@@ -77,6 +77,10 @@ class TotangoTouchpoints(TotangoPort):
         """Nothing: Totango cannot look touchpoints up by an external id (totango.md §0, row 10)."""
         return {}
 
+    def read_alike(self, external_ids: Mapping[str, AbstractSet[str]]) -> Mapping[tuple[str, str], list[TargetRecord]]:
+        """Nothing: touchpoints are found by their date."""
+        return {}
+
     def hint(self, write: Write) -> Mapping[str, Any]:
         return hint_of(write.account_id, self._fields(write.values))
 

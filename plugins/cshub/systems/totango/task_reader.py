@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from cshub.core.errors import PermissionDenied, RequestRefused, ShortRead
 from cshub.core.records import RecordKey
@@ -31,19 +32,26 @@ EXPORTED = (  # columns seen in use (totango.md §2.7), and the id, which is onl
 
 
 class TaskReader:
-    """Remembers whether the export is of use."""
+    """Remembers whether the export is of use.
 
-    def __init__(self, client: TotangoClient) -> None:
+    ``existing`` tells which of some accounts Totango knows: of tasks that vanish with their account nothing is proven.
+    """
+
+    def __init__(self, client: TotangoClient, existing: Callable[[AbstractSet[str]], AbstractSet[str]]) -> None:
         self._client = client
+        self._existing = existing
         self._has_export = True
 
     def by_key(self, keys: Sequence[RecordKey]) -> dict[str, Task | None]:
         """Task id → task: one call each, and one timeline per account for their last changes.
 
-        None is given only for what is proven gone; a key about which nothing is proven is left out.
+        None is given only for what is proven gone, of an account that exists; a key about which nothing is proven is
+        left out.
         """
         homes = {key.key: key.account_id for key in keys}
         rows = self.rows(list(homes))
+        orphans = self._orphans([key for key, row in rows.items() if row is None], homes)
+        rows = {key: row for key, row in rows.items() if key not in orphans}
         accounts = {str(row.get("account_id") or homes[task_id]) for task_id, row in rows.items() if row is not None}
         changes: dict[str, TaskChange] = {}
         for account_id in sorted(accounts - {""}):
@@ -77,6 +85,11 @@ class TaskReader:
         doubtful = [task_id for task_id in missing if task_id not in told_gone]
         proven = self._gone(doubtful, list(found)) if doubtful else []
         return {**found, **dict.fromkeys(task_id for task_id in missing if task_id in told_gone or task_id in proven)}
+
+    def vanished(self, account_ids: Collection[str]) -> AbstractSet[str]:
+        """Those of ``account_ids`` that Totango does not know any more."""
+        named = frozenset(account_ids) - {""}
+        return named - self._existing(named) if named else named
 
     def check(self, task_ids: Iterable[str], rows: Mapping[str, Row | None]) -> None:
         """Raises :class:`ShortRead` when one of these tasks, which the log names, is neither there nor proven gone."""
@@ -124,6 +137,14 @@ class TaskReader:
                 if not waiting:
                     break
         return {task_id: change for task_id, change in latest.items() if task_id in task_ids}
+
+    def _orphans(self, missing: Collection[str], homes: Mapping[str, str]) -> set[str]:
+        """Missing tasks whose account is gone too, or is not told by the change log either."""
+        homeless = [key for key in missing if not homes[key]]
+        changes = self.last_changes_of(homeless, 0) if homeless else {}
+        accounts = {key: homes[key] or (changes[key].account_id if key in changes else "") for key in missing}
+        vanished = self.vanished(accounts.values())
+        return {key for key, account_id in accounts.items() if not account_id or account_id in vanished}
 
     def _gone(self, missing: Sequence[str], shown: Sequence[str]) -> list[str]:
         for witness in self._witnesses(missing, shown):

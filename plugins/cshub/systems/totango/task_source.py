@@ -12,10 +12,12 @@ from cshub.core.ports import Reading
 from cshub.core.records import Page, Presence, RecordKey, SourceRecord
 from cshub.core.values import iso_ms
 from cshub.core.window import Window
+from cshub.systems.totango.account_options import AccountMatch
 from cshub.systems.totango.choices import Catalogues, entry_name, ids_called
 from cshub.systems.totango.client import TotangoClient
 from cshub.systems.totango.models import EventType, from_ms, to_ms
-from cshub.systems.totango.port import TotangoPort
+from cshub.systems.totango.people import AccountFinder
+from cshub.systems.totango.port import TotangoPort, missing_record
 from cshub.systems.totango.references import AccountReferences
 from cshub.systems.totango.task_catalog import TaskSourceOptions
 from cshub.systems.totango.task_log import TaskChange, last_changes
@@ -46,7 +48,7 @@ class TotangoTaskSource(TotangoPort):
         self._fields = frozenset(fields)
         self._catalogues = Catalogues(client)
         self._accounts = AccountReferences(client, self._options.account_reference, self.warnings)
-        self._reader = TaskReader(client)
+        self._reader = TaskReader(client, AccountFinder(client, AccountMatch(), self.warnings).existing)
 
     def check_options(self) -> None:
         """Raises :class:`SpecError` for a flow that the tenant does not have."""
@@ -77,13 +79,18 @@ class TotangoTaskSource(TotangoPort):
             yield self._asked_for(batch, changes, changed, told)
 
     def read_keys(self, keys: Sequence[RecordKey]) -> Iterator[Page]:
-        """These tasks, whatever the filters. DELETED is told of what :meth:`TaskReader.rows` proves gone."""
+        """These tasks, whatever the filters. DELETED is told of what :meth:`TaskReader.by_key` proves gone.
+
+        ACCOUNT_GONE is told of those that are not there, and whose account is not there either.
+        """
         wanted = sorted({key.key: key for key in keys}.values(), key=lambda key: (key.account_id, key.key))
         for at in range(0, len(wanted), _RECORDS_A_PAGE):
             batch = wanted[at : at + _RECORDS_A_PAGE]
             tasks = self._reader.by_key(batch)
             records = self._records([task for task in tasks.values() if task is not None], filtered=False)
-            yield Page([*records, *(_missing(key, key.key in tasks) for key in batch if tasks.get(key.key) is None)])
+            vanished = self._reader.vanished({key.account_id for key in batch if key.key not in tasks})
+            missing = [key for key in batch if tasks.get(key.key) is None]
+            yield Page([*records, *(missing_record(key, key.key in tasks, vanished) for key in missing)])
 
     def sample(self, window: Window, limit: int) -> list[SourceRecord]:
         """Up to ``limit`` of the tasks changed last in the window: one call to find them and one for each."""
@@ -122,7 +129,9 @@ class TotangoTaskSource(TotangoPort):
         rows = self._reader.rows(task_ids, told_gone=told)
         self._reader.check((task_id for task_id in task_ids if task_id in changed), rows)
         shown = {task_id: row for task_id, row in rows.items() if row is not None and task_id in changed}
-        gone = [_deleted(changes[task_id]) for task_id, row in rows.items() if row is None]
+        missing = [changes[task_id] for task_id, row in rows.items() if row is None]
+        vanished = self._reader.vanished({change.account_id for change in missing})
+        gone = [_gone(change, vanished) for change in missing]
         return Page([*self._records([task_of(key, row, changed[key]) for key, row in shown.items()]), *gone])
 
     def _passes(self, task: Task) -> bool:
@@ -175,12 +184,8 @@ def _batches(task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield task_ids[at : at + _RECORDS_A_PAGE]
 
 
-def _missing(key: RecordKey, is_gone: bool) -> SourceRecord:
-    presence = Presence.DELETED if is_gone else Presence.ABSENT
-    return SourceRecord(key.key, None, None, presence, account_id=key.account_id)
-
-
-def _deleted(change: TaskChange) -> SourceRecord:
+def _gone(change: TaskChange, vanished: AbstractSet[str]) -> SourceRecord:
     """When a task was deleted is known only where the log tells of it."""
+    presence = Presence.ACCOUNT_GONE if change.account_id in vanished else Presence.DELETED
     at = from_ms(change.timestamp_ms) if change.is_deletion else None
-    return SourceRecord(change.task_id, None, at, Presence.DELETED, account_id=change.account_id)
+    return SourceRecord(change.task_id, None, at, presence, account_id=change.account_id)

@@ -46,7 +46,7 @@ class TotangoTasks(TotangoPort):
         self._accounts = AccountFinder(client, self._options.account_match, self.warnings)
         self._people = PeopleFinder(client)
         self._catalogues = Catalogues(client)
-        self._reader = TaskReader(client)
+        self._reader = TaskReader(client, self._accounts.existing)
 
     def check_options(self) -> None:
         """Raises :class:`SpecError` for a flow that the tenant does not have."""
@@ -77,6 +77,10 @@ class TotangoTasks(TotangoPort):
 
     def read_external(self, external_ids: AbstractSet[str]) -> Mapping[str, TargetRecord]:
         """Nothing: Totango cannot look tasks up by an external id (totango.md §0, row 10)."""
+        return {}
+
+    def read_alike(self, external_ids: Mapping[str, AbstractSet[str]]) -> Mapping[tuple[str, str], list[TargetRecord]]:
+        """Nothing: tasks are found by their date."""
         return {}
 
     def hint(self, write: Write) -> Mapping[str, Any]:

@@ -51,6 +51,11 @@ class TouchpointReader:
                 found.update(self._searched(account_id, missing, is_whole=is_whole))
         return found
 
+    def vanished(self, account_ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of ``account_ids`` that Totango does not know any more."""
+        named = account_ids - {""}
+        return named - self._existing(named) if named else named
+
     def one(self, key: RecordKey) -> Touchpoint | None:
         """The touchpoint as its account's timeline shows it, None when it is not there."""
         notes, _ = self.timeline(key.account_id)

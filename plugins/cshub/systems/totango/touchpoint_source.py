@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from cshub.core.ports import Reading
-from cshub.core.records import Page, Presence, RecordKey, SourceRecord
+from cshub.core.records import Page, RecordKey, SourceRecord
 from cshub.core.values import iso_ms
 from cshub.core.window import Window
 from cshub.systems.totango.account_options import AccountMatch
@@ -16,7 +16,7 @@ from cshub.systems.totango.choices import Catalogues, entry_name
 from cshub.systems.totango.client import TotangoClient
 from cshub.systems.totango.models import EventType, Touchpoint, from_ms, read_touchpoint, to_ms
 from cshub.systems.totango.people import AccountFinder
-from cshub.systems.totango.port import TotangoPort
+from cshub.systems.totango.port import TotangoPort, missing_record
 from cshub.systems.totango.references import AccountReferences, PeopleReferences
 from cshub.systems.totango.touchpoint_filter import TouchpointFilter, filter_of
 from cshub.systems.totango.touchpoint_reader import TouchpointReader, created_at, extra_of, values_of
@@ -64,7 +64,8 @@ class TotangoTouchpointSource(TotangoPort):
     def read_keys(self, keys: Sequence[RecordKey]) -> Iterator[Page]:
         """These touchpoints, whatever the filters: what a window left out is there, not deleted.
 
-        DELETED is told of what :meth:`TouchpointReader.by_key` proves gone.
+        DELETED is told of what :meth:`TouchpointReader.by_key` proves gone, ACCOUNT_GONE of those whose account is not
+        there either.
         """
         wanted = sorted({key.key: key for key in keys}.values(), key=lambda key: (key.account_id, key.key))
         for at in range(0, len(wanted), _KEYS_A_PAGE):
@@ -74,7 +75,9 @@ class TotangoTouchpointSource(TotangoPort):
             }
             found.update(self._reader.by_key([key for key in batch if key.key not in found]))
             records = self._records([note for note in found.values() if note is not None])
-            yield Page([*records, *(_missing(key, found) for key in batch if found.get(key.key) is None)])
+            vanished = self._reader.vanished({key.account_id for key in batch if key.key not in found})
+            missing = [key for key in batch if found.get(key.key) is None]
+            yield Page([*records, *(missing_record(key, key.key in found, vanished) for key in missing)])
 
     def sample(self, window: Window, limit: int) -> list[SourceRecord]:
         """Up to ``limit`` of the newest touchpoints of the window that pass, among the newest few thousand."""
@@ -145,8 +148,3 @@ class TotangoTouchpointSource(TotangoPort):
 
     def _wants(self, field: str) -> bool:
         return not self._fields or field in self._fields
-
-
-def _missing(key: RecordKey, found: Mapping[str, Touchpoint | None]) -> SourceRecord:
-    presence = Presence.DELETED if key.key in found else Presence.ABSENT
-    return SourceRecord(key.key, None, None, presence, account_id=key.account_id, extra=key.extra)

@@ -13,6 +13,7 @@ from cshub.core.planning import Desired, PlanRules, TargetView
 from cshub.core.records import Link, LinkState, Origin, Presence, TargetRecord
 from cshub.core.values import moment_or_midnight
 from cshub.core.window import Window
+from cshub.pipeline.adoption import Adoption
 from cshub.pipeline.run import Run
 
 SEARCH_LAG = timedelta(minutes=5)
@@ -41,7 +42,7 @@ class Targets:
     rules: PlanRules
     links: Mapping[str, Link]
     by_key: dict[str, TargetRecord] = field(default_factory=dict)
-    by_external_id: dict[str, TargetRecord] = field(default_factory=dict)
+    adoption: Adoption = field(default_factory=Adoption)
     proven: dict[str, TargetRecord | None] = field(default_factory=dict)
 
     def look(self, desired: Sequence[Desired]) -> None:
@@ -50,10 +51,8 @@ class Targets:
             self._read_around(desired)
             self._read_released(desired)
         self._prove(desired)
-        unlinked = {item.external_id for item in desired if self._alive(item.source_key) is None and _is_live(item)}
-        if unlinked:
-            found = self.run.target.read_external(unlinked)
-            self.by_external_id.update({key.lower(): record for key, record in found.items()})
+        unlinked = [item for item in desired if self._alive(item.source_key) is None and _is_live(item)]
+        self.adoption.look(self.run.target, unlinked)
 
     def home(self, draft: Desired) -> str | None:
         """The account a record's people belong to."""
@@ -65,8 +64,7 @@ class Targets:
     def view(self, desired: Desired) -> TargetView | None:
         link = self._alive(desired.source_key)
         if link is None or link.target_key is None:
-            record = self._adoptable(desired)
-            return TargetView(Presence.PRESENT, record) if record else None
+            return self._adoptable(desired)
         if link.target_key in self.proven:
             record = self.proven[link.target_key]
             return TargetView(Presence.PRESENT if record else Presence.DELETED, record)
@@ -100,8 +98,7 @@ class Targets:
         for page in self.run.target.read_window(Window(first, last + timedelta(milliseconds=1))):
             for record in page:
                 self.by_key[record.key] = record
-                if record.external_id:
-                    self.by_external_id[record.external_id] = record
+            self.adoption.note(page)
 
     def _prove(self, desired: Sequence[Desired]) -> None:
         """Read by id every linked record that was not searched, not shown, or shown as it was before our last write.
@@ -131,13 +128,18 @@ class Targets:
         record = self.by_key.get(key)
         return TargetView(Presence.PRESENT, record) if record else None
 
-    def _adoptable(self, desired: Desired) -> TargetRecord | None:
+    def _adoptable(self, desired: Desired) -> TargetView | None:
         """A record of the target that carries this one's id, or whose own id this one names."""
-        record = self.by_external_id.get(desired.external_id.lower()) or self.by_key.get(desired.external_id)
-        if record is None:
-            return None
-        taken = self.run.ledger.links_by_target(self.run.pair, [record.key]).get(record.key)
-        return None if taken is not None and is_alive(taken) else record
+        record = self.adoption.exact(desired) or self.by_key.get(desired.external_id)
+        if record is not None:
+            return None if self._taken([record]) else TargetView(Presence.PRESENT, record)
+        return self.adoption.view(desired, self._taken(self.adoption.fitting.get(desired.source_key) or ()))
+
+    def _taken(self, records: Sequence[TargetRecord]) -> set[str]:
+        """Keys of those that another source record is linked to."""
+        keys = [record.key for record in records]
+        links = self.run.ledger.links_by_target(self.run.pair, keys) if keys else {}
+        return {key for key, link in links.items() if is_alive(link)}
 
 
 def _is_live(desired: Desired) -> bool:

@@ -97,6 +97,10 @@ class SalesforceTarget(SalesforcePort):
         found.update({text: carried[text.lower()] for text in external_ids if text.lower() in carried})
         return found
 
+    def read_alike(self, external_ids: Mapping[str, AbstractSet[str]]) -> Mapping[tuple[str, str], list[TargetRecord]]:
+        """See :meth:`TargetReader.alike`."""
+        return self._reader.alike(external_ids)
+
     def hint(self, write: Write) -> Mapping[str, Any]:
         """Texts only as fingerprints."""
         try:

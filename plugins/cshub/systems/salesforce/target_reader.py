@@ -8,8 +8,8 @@ from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Any
 
-from cshub.core.errors import DataError
-from cshub.core.ids import is_salesforce_id, to_18
+from cshub.core.errors import DataError, GatewayTimeout, RequestRefused, SpecError
+from cshub.core.ids import is_salesforce_id, may_be_same_salesforce_id, to_18
 from cshub.core.objects import ObjectSpec
 from cshub.core.records import TargetRecord
 from cshub.core.values import cast
@@ -65,6 +65,27 @@ class TargetReader:
         rows = self._queried(self._reader, lambda rest: any_of(field, wanted, beside=rest))
         return {record.external_id: record for record in self._records(rows, self._reader) if record.external_id}
 
+    def alike(self, external_ids: Mapping[str, AbstractSet[str]]) -> dict[tuple[str, str], list[TargetRecord]]:
+        """Account id → ids that lost their case; back come the account's records that each may name, archived ones too.
+
+        Salesforce minds the case of an id, so all ids of the account are read. An account whose records cannot be
+        listed is left out, and so is what names a record that can then not be read.
+        """
+        prefix = (self._fields.description.key_prefix or "").lower()
+        found: dict[tuple[str, str], list[TargetRecord]] = {}
+        for account_id, wanted in external_ids.items():
+            own = {text for text in wanted if text.lower().startswith(prefix)}
+            found.update({(account_id, text): [] for text in wanted - own})
+            ids = self._ids_of(account_id) if own else []
+            if ids is None:
+                continue
+            fitting = {text: [key for key in ids if may_be_same_salesforce_id(key, text)] for text in own}
+            records = self.by_ids(sorted({key for keys in fitting.values() for key in keys}))
+            for text, keys in fitting.items():
+                if all(key in records for key in keys):
+                    found[account_id, text] = [record for key in keys if (record := records[key]) is not None]
+        return found
+
     def dated_in(self, window: Window) -> Iterator[Sequence[TargetRecord]]:
         """Records by their own date: events by their start, tasks by the midnight in UTC of the day they are due.
 
@@ -92,6 +113,19 @@ class TargetReader:
         for record in self._records(rows, reader, also=names):
             found[record.account_id].append(record)
         return found
+
+    def _ids_of(self, account_id: str) -> list[str] | None:
+        """Ids of all records of an account that are not deleted; None where Salesforce does not list them."""
+        field, is_marked = self._options.account_field, self._fields.has("IsDeleted")
+        if not is_salesforce_id(account_id) or not self._fields.is_readable(field):
+            return None
+        names = ["Id", *(["IsDeleted"] if is_marked else [])]
+        soql = select(self._options.object_name, names, compare(field, "=", to_18(account_id)))
+        try:
+            rows = all_rows(self._client, soql, include_deleted=is_marked)
+        except (SpecError, RequestRefused, GatewayTimeout):
+            return None
+        return [to_18(str(row["Id"])) for row in rows if row.get("IsDeleted") is not True]
 
     @cached_property
     def _reader(self) -> RecordReader:

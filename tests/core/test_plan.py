@@ -166,7 +166,9 @@ def test_deletions_are_guarded_at_the_smaller_of_fifty_and_five_percent(
     deletions: int, linked: int, limit: int | None
 ) -> None:
     counts = count_plan([row(Action.DELETE)] * deletions)
-    expected = [] if limit is None else [Excess(Operation.DELETE, deletions, limit)]
+    expected = (
+        [] if limit is None else [Excess(Operation.DELETE, deletions, limit, f"{deletions} deletes (limit {limit})")]
+    )
     assert excesses(counts, Guard(), linked=linked) == expected
 
 
@@ -175,8 +177,8 @@ def test_creations_and_updates_pass_unless_the_job_sets_a_limit() -> None:
     assert excesses(counts, Guard(), linked=10) == []
     guard = Guard(create=GuardLimit(count=29), update=GuardLimit(share=0.29))
     assert excesses(counts, guard, linked=100) == [
-        Excess(Operation.CREATE, 30, 29),
-        Excess(Operation.UPDATE, 30, 29),
+        Excess(Operation.CREATE, 30, 29, "30 creates (limit 29)"),
+        Excess(Operation.UPDATE, 30, 29, "30 updates (limit 29)"),
     ]
 
 

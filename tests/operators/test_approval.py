@@ -64,10 +64,7 @@ def planned(settings: Settings) -> HandMadeRun:
         "version": 1,
         "counts": counts.as_dict(),
         "statistics": RunStatistics(read=60, mapped=60).as_dict(),
-        "excesses": [
-            {"operation": item.operation.value, "planned": item.planned, "limit": item.limit}
-            for item in excesses(counts, bound.job.guard, linked=400)
-        ],
+        "excesses": [item.as_dict() for item in excesses(counts, bound.job.guard, linked=400)],
         "deleted_first": first,
     }
     waiting.context("diff")["ti"].xcom_push("return_value", told)

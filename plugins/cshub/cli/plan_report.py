@@ -60,8 +60,7 @@ def _show_plan(screen: Screen, made: MadePlan, mask: Mask, *, show_all: bool) ->
         screen.show(Text("Rejected by the mapping", style="bold red"))
         screen.show(grid(("=record", "attribute", "reason", "value"), cells[:SHOWN_ROWS]), "")
     for item in made.excesses:
-        words = f"{item['planned']} {item['operation']}s pass the job's guard ({item['limit']}): a run would wait."
-        screen.show(Text(words, style="bold yellow"))
+        screen.show(Text(f"{item['text']} pass the job's guard: a run would wait.", style="bold yellow"))
     screen.show(forecast_line(made.forecast))
 
 

@@ -144,6 +144,8 @@ class Comparison:
 
     def verdict(self, name: str) -> Rule:
         source_changed = self.source_changed(name)
+        if source_changed and self.mapping_changed(name):
+            return self._remapped(name)
         if name not in self.target_now:
             return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
         if self.source_now[name] == self.target_now[name]:
@@ -159,6 +161,8 @@ class Comparison:
         side = self.link.source
         if name in side.mapped:
             return self.source_now[name] != side.mapped[name]
+        if side.mapped and self._other_mapping:
+            return True
         path = self.rules.paths.get(name, "")
         sent_by_other_direction = self.link.target.mapped.get(path)
         known = (side.marks or {}).get(path, sent_by_other_direction)
@@ -166,10 +170,17 @@ class Comparison:
             return self.desired.marks[path] != known
         return bool(side.mapped) or not self._made_by_other_direction or self._source_edited
 
+    def mapping_changed(self, name: str) -> bool:
+        """Whether the source says something else only because the job's mapping is another one than last time."""
+        if not self.link.source.mapped or not self._other_mapping:
+            return False
+        path, now, known = self.rules.paths.get(name, ""), self.desired.marks, self.link.source.marks or {}
+        return now[path] == known[path] if path in now and path in known else not self._source_edited
+
     def source_edited(self, name: str) -> bool:
         """Whether a person edited the source, be it in a way that the mapping does not show."""
         if self.source_changed(name):
-            return True
+            return not self.mapping_changed(name)
         path, now, known = self.rules.paths.get(name, ""), self.desired.marks, self.link.source.marks or {}
         return self.rules.two_way and path in now and path in known and now[path] != known[path]
 
@@ -208,6 +219,23 @@ class Comparison:
         earlier, later = source.replace(microsecond=0), target.replace(microsecond=0)
         return earlier > later if earlier != later else rules.source_system < rules.target_system
 
+    def _remapped(self, name: str) -> Rule:
+        """A new mapping speaks where the old one spoke, and leaves what people of the target wrote."""
+        if name not in self.target_now:
+            return Rule.MAPPING_CHANGED
+        if self.source_now[name] == self.target_now[name]:
+            return Rule.BOTH_AGREE
+        if self.target_changed(name):
+            return self._edit_in_target()
+        if not self.rules.two_way:
+            return Rule.MAPPING_CHANGED
+        said = self.link.source.mapped.get(name)
+        if said is not None:
+            return Rule.MAPPING_CHANGED if self.target_now[name] == said else Rule.NOTHING_CHANGED
+        values = self.record.values if self.record else {}
+        gives_way = is_blank(values.get(name), self.rules.kinds[name]) or self.source_wins(name)
+        return Rule.MAPPING_CHANGED if gives_way else Rule.NOTHING_CHANGED
+
     def _edit_in_target(self) -> Rule:
         if self.rules.two_way:
             return Rule.EDIT_OF_OTHER_DIRECTION
@@ -224,6 +252,11 @@ class Comparison:
     @property
     def _source_modified_at(self) -> datetime | None:
         return None if self.desired.modified_at is None else parse_moment(self.desired.modified_at)
+
+    @property
+    def _other_mapping(self) -> bool:
+        """Whether the source was last mapped by another mapping than today's."""
+        return self.link.source.mapping_version not in ("", self.rules.mapping_version)
 
     @property
     def _made_by_other_direction(self) -> bool:

@@ -219,6 +219,9 @@ class Guard(Model):
 
     create: GuardLimit = Field(GuardLimit(), description="records that would be created")
     update: GuardLimit = Field(GuardLimit(), description="records that would be updated")
+    remap: GuardLimit = Field(
+        GuardLimit(count=50, share=0.05), description="records that would be updated only because the mapping changed"
+    )
     delete: GuardLimit = Field(GuardLimit(count=50, share=0.05), description="records that would be deleted")
     wait_hours: Annotated[float, Field(gt=0, le=24 * 14, description="no answer by then is a refusal")] = 12
 

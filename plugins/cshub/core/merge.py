@@ -6,6 +6,8 @@ source vs base  target vs base  decision for the field
 same            same            nothing
 changed         same            write the source's value
 same            changed         two-way: the other direction's work; one-way: the job's policy decides
+mapping changed same            write what the new mapping makes; two-way: where the target holds what the old one made
+mapping changed changed         as if the source were the same
 changed         alike           nothing; only the ledger learns the new base
 changed         changed         conflict: the policy decides, the loser is kept in the audit
 ==============  ==============  ==================================================================
@@ -23,13 +25,14 @@ from cshub.core.comparison import Comparison, Sides, edited_at, may_write, state
 from cshub.core.planning import Desired, PlanRow, PlanRules, Rule
 from cshub.core.records import Action, Change, Link, LinkSide, LinkState, TargetRecord
 
-_WRITES = frozenset({Rule.CHANGED_IN_SOURCE, Rule.EDIT_OVERWRITTEN, Rule.CONFLICT_OVERWRITTEN})
+_WRITES = frozenset({Rule.CHANGED_IN_SOURCE, Rule.MAPPING_CHANGED, Rule.EDIT_OVERWRITTEN, Rule.CONFLICT_OVERWRITTEN})
 _KEEPS = frozenset({Rule.EDIT_KEPT, Rule.EDIT_OF_OTHER_DIRECTION, Rule.CONFLICT_KEPT})
 _PRECEDENCE = (
     Rule.CONFLICT_OVERWRITTEN,
     Rule.CONFLICT_KEPT,
     Rule.EDIT_OVERWRITTEN,
     Rule.CHANGED_IN_SOURCE,
+    Rule.MAPPING_CHANGED,
     Rule.EDIT_KEPT,
     Rule.EDIT_OF_OTHER_DIRECTION,
     Rule.BOTH_AGREE,
@@ -123,4 +126,4 @@ def _teaches_nothing(link: Link, source: LinkSide, target: LinkSide) -> bool:
 
 
 def _lasting(side: LinkSide) -> LinkSide:
-    return replace(side, modified_at=None, edited_at=None, mapping_version="")
+    return replace(side, modified_at=None, edited_at=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import orjson
@@ -91,10 +91,11 @@ def side_of(document: Mapping[str, Any] | None) -> LinkSide | None:
 
 @dataclass(frozen=True, slots=True)
 class PlanCounts:
-    """How many records a plan creates, updates, … and what applying it will cost."""
+    """How many records a plan creates, updates, …; ``remapped``: updates only because the mapping has changed."""
 
     actions: Mapping[Action, int]
     skipped: Mapping[str, int]
+    remapped: int = 0
 
     @property
     def writes(self) -> int:
@@ -107,11 +108,13 @@ class PlanCounts:
 def count_plan(rows: Iterable[PlanRow]) -> PlanCounts:
     actions: Counter[Action] = Counter()
     skipped: Counter[str] = Counter()
+    remapped = 0
     for row in rows:
         actions[row.action] += 1
         if row.action is Action.SKIP:
             skipped[row.reason] += 1
-    return PlanCounts(dict(actions), dict(skipped))
+        remapped += row.action is Action.UPDATE and row.rule is Rule.MAPPING_CHANGED
+    return PlanCounts(dict(actions), dict(skipped), remapped)
 
 
 def plan_digest(rows: Iterable[PlanRow]) -> str:
@@ -125,26 +128,31 @@ def plan_digest(rows: Iterable[PlanRow]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """An operation that exceeds the guard: how many, and the limit it passed."""
+    """An operation that exceeds the guard: how many, the limit it passed, and both in words."""
 
     operation: Operation
     planned: int
     limit: int
+    text: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "operation": self.operation.value}
 
 
 def excesses(counts: PlanCounts, guard: Guard, *, linked: int) -> list[Excess]:
     """Operations of a plan that need a person's approval. ``linked``: records the pair has in step now."""
-    limits: Mapping[Operation, GuardLimit] = {
-        Operation.CREATE: guard.create,
-        Operation.UPDATE: guard.update,
-        Operation.DELETE: guard.delete,
-    }
+    actions = counts.actions
+    limits = (
+        (Operation.CREATE, "creates", guard.create, actions.get(Action.CREATE, 0)),
+        (Operation.UPDATE, "updates", guard.update, actions.get(Action.UPDATE, 0)),
+        (Operation.UPDATE, "updates for a changed mapping", guard.remap, counts.remapped),
+        (Operation.DELETE, "deletes", guard.delete, actions.get(Action.DELETE, 0)),
+    )
     found = []
-    for operation, limit in limits.items():
-        planned = counts.actions.get(Action(operation.value), 0)
+    for operation, words, limit, planned in limits:
         allowed = _allowed(limit, linked)
         if allowed is not None and planned > allowed:
-            found.append(Excess(operation, planned, allowed))
+            found.append(Excess(operation, planned, allowed, f"{planned} {words} (limit {allowed})"))
     return found
 
 

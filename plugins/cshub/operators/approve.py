@@ -45,7 +45,7 @@ class ApproveOperator(ApprovalOperator):
 
 
 def _headline(excesses: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{item['planned']} {item['operation']}s (limit {item['limit']})" for item in excesses)
+    return ", ".join(item["text"] for item in excesses)
 
 
 def _body(job_id: str, run_id: str, planned: dict[str, Any]) -> str:

@@ -104,10 +104,7 @@ class DiffOperator(HubOperator):
                 "statistics": numbers.as_dict(),
                 "planned_at": planned_at.isoformat(),
                 "forecast": {"calls": forecast.calls, "seconds": round(forecast.seconds, 1)},
-                "excesses": [
-                    {"operation": item.operation.value, "planned": item.planned, "limit": item.limit}
-                    for item in excesses(done.counts, run.bound.job.guard, linked=done.linked)
-                ],
+                "excesses": [item.as_dict() for item in excesses(done.counts, run.bound.job.guard, linked=done.linked)],
                 "deleted_first": first_deleted(run, rows),
             }
             if run.kind is RunKind.DRY:

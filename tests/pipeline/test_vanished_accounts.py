@@ -1,0 +1,76 @@
+"""An account that is gone in Totango: nobody has deleted its touchpoints and tasks themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cshub.core.records import Link, Outcome
+from tests.pipeline.two_way import KINDS, Kind, Sync, settled
+
+BOTH = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+FULL = pytest.mark.parametrize("full", [False, True], ids=["usual", "full"])
+
+
+def calm(folder: Path, kind: Kind) -> Sync:
+    """A small world, both sides in step."""
+    return settled(folder, kind, accounts=8, cases=False)
+
+
+def busiest(sync: Sync) -> tuple[str, list[Link]]:
+    """The account of Totango with the most linked records, and their links."""
+    links = [link for link in sync.links() if link.target.account_id in sync.common_accounts()]
+    account, _ = Counter(link.target.account_id for link in links).most_common(1)[0]
+    assert account is not None
+    return account, [link for link in links if link.target.account_id == account]
+
+
+@BOTH
+@FULL
+@pytest.mark.parametrize("minutes", [0, 10], ids=["at-once", "later"])
+@pytest.mark.parametrize("first", ["inbound", "outbound"])
+def test_records_of_an_account_that_vanished_are_left_alone_and_told(
+    tmp_path: Path, kind: Kind, full: bool, minutes: int, first: str
+) -> None:
+    sync = calm(tmp_path, kind)
+    account, links = busiest(sync)
+    assert len(links) >= 2
+    sync.lab.act("totango", "delete_account", account_id=account)
+    sync.lab.wait(minutes=minutes)
+    told: Counter[str] = Counter()
+    for _ in range(2):
+        for run in (sync.inbound, sync.outbound) if first == "inbound" else (sync.outbound, sync.inbound):
+            statistics = run(full=full).statistics
+            assert (statistics.deleted, statistics.created, statistics.is_green) == (0, 0, True)
+            told.update(statistics.skipped)
+            sync.lab.wait(minutes=10)
+    assert all(sync.in_salesforce(link.source_key) is not None for link in links)
+    assert told["account_gone"] >= len(links) or not full
+
+
+@BOTH
+def test_why_tells_that_the_account_is_gone(tmp_path: Path, kind: Kind) -> None:
+    sync = calm(tmp_path, kind)
+    account, links = busiest(sync)
+    sync.lab.act("totango", "delete_account", account_id=account)
+    sync.lab.wait(minutes=10)
+    sync.outbound(full=True)
+    told = sync.lab.ledger.decisions(sync.lab.new_run().pair, links[0].source_key)
+    assert (told[-1].outcome, told[-1].rule) == (Outcome.SKIPPED, "account_gone")
+
+
+@BOTH
+def test_a_record_deleted_in_an_account_that_is_there_is_still_deleted_on_the_other_side(
+    tmp_path: Path, kind: Kind
+) -> None:
+    sync = calm(tmp_path, kind)
+    account, links = busiest(sync)
+    gone = next(link for link in sync.links() if link.target.account_id not in (None, account))
+    sync.lab.act("totango", "delete_account", account_id=account)
+    sync.delete_totango(str(gone.target_key))
+    sync.lab.wait(minutes=10)
+    assert sync.outbound(full=True).statistics.deleted == 1
+    assert sync.in_salesforce(gone.source_key) is None
+    assert all(sync.in_salesforce(link.source_key) is not None for link in links)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -119,6 +120,14 @@ def test_a_reject_names_the_value_it_is_about() -> None:
     rows = WIDE_ROWS.replace("[strip, truncate: 80]", "[strip]")
     (entry,) = map_chunk(from_window(meeting(subject="x" * 5000)), mapping_of(rows)).rejects
     assert entry.value == "x" * 500
+
+
+def test_a_reject_for_a_missing_value_shows_none() -> None:
+    chunk = map_chunk(from_window(meeting(started=None, stage=1)), mapping_of(WIDE_ROWS))
+    assert [(entry.field, entry.value) for entry in chunk.rejects] == [("held_at", "")]
+    needed = replace(NOTE, fields={**NOTE.fields, "minutes": replace(NOTE.fields["minutes"], required=True)})
+    chunk = map_chunk(from_window(meeting(minutes=None, stage=1)), mapping_of(WIDE_ROWS, needed))
+    assert [(entry.field, entry.value) for entry in chunk.rejects] == [("minutes", "")]
 
 
 def test_length_is_counted_as_the_strictest_service_counts_it() -> None:

@@ -207,7 +207,7 @@ def _entries(cases: pd.DataFrame, judged: pd.DataFrame, mapping: CompiledMapping
     ):
         whole_row = check == row_error
         name = " / ".join(needed) if whole_row else str(column)
-        seen.setdefault((int(index), name, str(check)), None if whole_row else value)
+        seen.setdefault((int(index), name, str(check)), None if whole_row else _cell(value))
     by_row: dict[int, list[RejectEntry]] = defaultdict(list)
     for (index, name, check), value in seen.items():
         reason, _, remedy = check.partition(_MARK)

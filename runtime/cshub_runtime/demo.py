@@ -120,9 +120,10 @@ class Demo:
         airflow.start()
         for connection in connections(sandbox.addresses):
             airflow.rest.store_connection(connection)
-        succeeded = self._rounds(airflow.rest, sandbox.addresses)
         shell_file = self._write_shell_file(airflow, sandbox.addresses)
         running.callback(shell_file.unlink, missing_ok=True)
+        self._say(f"Airflow answers; for the command line, in another terminal: {_sourced(shell_file)} && cshub status")
+        succeeded = self._rounds(airflow.rest, sandbox.addresses)
         self._where_to_look(airflow, sandbox.addresses, shell_file)
         if not self._options.once:
             with suppress(KeyboardInterrupt):
@@ -186,14 +187,13 @@ class Demo:
         return path
 
     def _where_to_look(self, airflow: LocalAirflow, addresses: SandboxAddresses, shell_file: Path) -> None:
-        shell = f". {shlex.quote(os.path.relpath(shell_file))}"
         lines = [
             ("Airflow", f"{airflow.base_url}   user {LOGIN.name}, password {LOGIN.password}"),
             *((f"{name.capitalize()}, simulated", _told_of(service)) for name, service in addresses.services.items()),
             ("What they hold", f"{addresses.control_url}/state/salesforce   (or totango, chorus)"),
             ("What they were asked", f"{addresses.control_url}/log"),
             ("Logs", os.path.relpath(self._options.home / "logs")),
-            ("The command line", f"{shell} && cshub status"),
+            ("The command line", f"{_sourced(shell_file)} && cshub status"),
         ]
         text = "\n".join(f"{name:<21} {what}" for name, what in lines)
         self._console.print(f"\nWhere to look\n{text}\n", markup=False, highlight=False, soft_wrap=True)
@@ -201,6 +201,11 @@ class Demo:
     def _say(self, line: str) -> None:
         passed = time.monotonic() - self._began
         self._console.print(f"{passed:6.1f} s  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _sourced(shell_file: Path) -> str:
+    """How a shell reads the file."""
+    return f". {shlex.quote(os.path.relpath(shell_file))}"
 
 
 def _told_of(service: Service) -> str:

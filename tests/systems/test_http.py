@@ -89,6 +89,15 @@ def test_reads_and_repeatable_writes_are_sent_again_after_a_fault(fault: Say | E
     assert (http.calls, time.slept) == (3, [1.0, 2.0])
 
 
+@pytest.mark.parametrize("effect", list(Effect))
+def test_what_a_service_does_not_offer_is_not_asked_again_and_not_told_to_wait_for(effect: Effect) -> None:
+    http = session(Script(Say(501), OK))
+    with pytest.raises(RequestRefused, match="does not offer this, so waiting does not help") as caught:
+        call(http, effect)
+    assert (http.calls, caught.value.status) == (1, 501)
+    assert "Try again later" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "fault",
     [

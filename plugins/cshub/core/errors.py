@@ -17,7 +17,7 @@
     │   ├── AuthenticationFailed  token wrong, expired or revoked
     │   ├── PermissionDenied
     │   ├── QuotaSpent       the calls of a whole day are used up: no retry helps today, a later run goes on
-    │   ├── RequestRefused   a 4xx verdict on this one request
+    │   ├── RequestRefused   a 4xx verdict on this one request, or a 501: the service does not offer it
     │   │   └── NotFound
     │   └── RowsFailed       a run in which the target refused records
     ├── DataError            one record cannot be handled; the others go on

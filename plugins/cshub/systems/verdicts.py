@@ -65,6 +65,7 @@ class Place:
 _TOO_MANY = 429
 _TIMED_OUT = 408
 _GATEWAY_TIMEOUT = 504
+_NOT_OFFERED = 501
 
 
 def error_of_answer(answer: Answer, place: Place, reset_s: float | None) -> HubError | None:
@@ -80,6 +81,13 @@ def error_of_answer(answer: Answer, place: Place, reset_s: float | None) -> HubE
             f"{place} {said}. The budget of this token is used up.{when} "
             "Run again then; if it happens often, see which other programs use this token.",
             reset_s=reset_s,
+        )
+    if status == _NOT_OFFERED:
+        return RequestRefused(
+            f"{place} {said}. The service does not offer this, so waiting does not help: ask for something else, or "
+            "check that the address leads to the right service.",
+            status=status,
+            verdict=words,
         )
     if status == _TIMED_OUT or status >= 500:
         return _failed(place, said, status)

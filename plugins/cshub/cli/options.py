@@ -39,8 +39,8 @@ Records = Annotated[
     typer.Option(
         "--record",
         metavar="KEY",
-        help="Only this record, by its id in the source; may be given several times. Salesforce ids in any form. One "
-        "that was deleted in the target is made again.",
+        help="Only this record, by its id in the source; may be given several times. Salesforce ids in any form, "
+        "those of 15 characters with their capitals. One that was deleted in the target is made again.",
     ),
 ]
 Csv = Annotated[

@@ -10,7 +10,7 @@ from cshub.cli.asking import opened_ledger
 from cshub.cli.personal import Mask
 from cshub.cli.planning import mask_of
 from cshub.core.errors import StateError
-from cshub.core.ids import is_salesforce_id, to_18
+from cshub.core.ids import capitals_needed, has_lost_its_case, is_salesforce_id, to_18
 from cshub.core.jobs import BoundJob
 from cshub.core.planning import Rule
 from cshub.core.records import Action, Link, LinkState, Pair
@@ -96,7 +96,7 @@ def story_of(job_id: str, key: str, *, show_personal: bool) -> Story:
         back = None if partner is None else _direction(partner, mirrored, show_personal=show_personal)
         forms = _forms(key)
         links = [*ledger.links(pair, forms).values(), *ledger.links_by_target(pair, forms).values()]
-        link = links[0] if links else None
+        link = links[0] if links else _alike(ledger, pair, key.strip())
         names = [name for name in (link.source.key, link.target.key) if name] if link is not None else forms
         found = {row.id: row for name in names for row in ledger.decisions(pair, name)}
         decisions = [found[number] for number in sorted(found)]
@@ -108,9 +108,11 @@ def story_of(job_id: str, key: str, *, show_personal: bool) -> Story:
             if row.pair == way.pair and row.source_key in names
         ]
         staging = Staging(settings.staging_url)
-        unchanged = [sighting for way in ways for sighting in _unchanged(ledger, staging, way.job_id, names)]
+        unchanged = [sighting for way in ways for sighting in sightings(ledger, staging, way.job_id, names)]
         undone = _undone(ledger, ways) if any(row.rule == Rule.UNDONE for row in decisions) else {}
     if link is None and not decisions and not rejects and not unchanged:
+        if has_lost_its_case(key.strip()):
+            raise StateError(capitals_needed(key.strip(), f"no record that {job_id} has seen fits it"))
         raise StateError(
             f"{job_id} has never seen a record {key}. Was it in a window that was read? `cshub history {job_id}` tells "
             f"the runs, and `cshub preview {job_id} --from … --to …` looks into any window."
@@ -118,6 +120,14 @@ def story_of(job_id: str, key: str, *, show_personal: bool) -> Story:
     told = names[0] if link is not None else _source_key(decisions, rejects, key)
     unchanged.sort(key=lambda item: item.at)
     return Story(own, told, link, decisions, rejects, unchanged, back, undone)
+
+
+def _alike(ledger: Ledger, pair: Pair, key: str) -> Link | None:
+    """The one link of a record that an id without its capitals fits."""
+    found = ledger.links_alike(pair, key) if has_lost_its_case(key) else []
+    if len(found) > 1:
+        raise StateError(capitals_needed(key, f"{len(found)} records fit it"))
+    return found[0] if found else None
 
 
 def _direction(bound: BoundJob, pair: Pair, *, show_personal: bool) -> Direction:
@@ -130,8 +140,8 @@ def _undone(ledger: Ledger, ways: Sequence[Direction]) -> dict[str, str]:
     return {plan.applied_run_id: plan.undoes_run_id for plan in plans if plan.applied_run_id and plan.undoes_run_id}
 
 
-def _unchanged(ledger: Ledger, staging: Staging, job_id: str, keys: Sequence[str]) -> list[Sighting]:
-    """From the staged plans of recent runs, as far as they are kept."""
+def sightings(ledger: Ledger, staging: Staging, job_id: str, keys: Sequence[str]) -> list[Sighting]:
+    """What recent runs decided and did not write down, from their staged plans as far as these are kept."""
     import pandas as pd
 
     found = []
@@ -141,7 +151,9 @@ def _unchanged(ledger: Ledger, staging: Staging, job_id: str, keys: Sequence[str
             continue
         frames = [frame[list(PLAN_SCHEMA.names)] for frame in staging.read(ref)]
         rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(PLAN_SCHEMA.names))
-        mine = rows[rows["source_key"].isin(keys) & (rows["action"] == Action.UNCHANGED.value)]
+        silent = (rows["action"] == Action.SKIP.value) & rows["link_version"].notna() & rows["source"].isna()
+        left = silent | (rows["action"] == Action.UNCHANGED.value)
+        mine = rows[rows["source_key"].isin(keys) & left]
         found += [Sighting(job_id, run.run_id, run.opened_at, str(rule)) for rule in mine["rule"]]
     return found
 

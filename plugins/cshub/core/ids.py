@@ -54,6 +54,14 @@ def has_lost_its_case(value: str) -> bool:
     return len(value) == 15 and value.islower() and is_salesforce_id(value)
 
 
+def capitals_needed(value: str, found: str) -> str:
+    """What to tell a person who gave an id that has lost its case. ``found``: why nobody can tell what it names."""
+    return (
+        f"{value} has no capital letters, and {found}: an id of 15 characters needs its capitals. Copy it from the "
+        "address of the record's page in Salesforce, or write its 18 characters, which may be in lower case."
+    )
+
+
 def loose_form(value: str) -> str | None:
     """What all forms of one Salesforce id have in common, also one that has lost its case; None for any other text.
 

@@ -173,6 +173,13 @@ class Ledger:
         """
         return self._links.by_target(pair, target_keys)
 
+    def links_alike(self, pair: Pair, key: str) -> list[Link]:
+        """Links of a record on either side whose Salesforce id begins with the 15 characters of ``key``, in any case.
+
+        For an id that has lost its case. Reads every link of the pair.
+        """
+        return self._links.alike(pair, key)
+
     def links_in_state(
         self, pair: Pair, states: Collection[LinkState], *, seen_since: datetime | None = None
     ) -> list[Link]:

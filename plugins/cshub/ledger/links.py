@@ -37,6 +37,13 @@ class LinkBook:
         found = self._with_keys(pair, target_key(pair), keys)
         return {item.target_key: item for item in found if item.target_key is not None}
 
+    def alike(self, pair: Pair, key: str) -> list[Link]:
+        form = key[:15].lower()
+        columns = (link.c.left_key, link.c.right_key)
+        fits = (and_(func.length(item).in_((15, 18)), func.lower(func.substr(item, 1, 15)) == form) for item in columns)
+        with self._database.reading() as connection:
+            return list(self._found(connection, pair, WHOLE_LINKS.where(link.c.pair_id == pair.number, or_(*fits))))
+
     def in_state(self, pair: Pair, states: Collection[LinkState], seen_since: datetime | None) -> list[Link]:
         here = and_(link.c.pair_id == pair.number, source_key(pair).is_not(None), _is_in(source_state(pair), states))
         if seen_since is not None:

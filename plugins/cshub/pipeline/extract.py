@@ -13,6 +13,8 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
+from cshub.core.errors import SpecError
+from cshub.core.ids import capitals_needed, has_lost_its_case, may_be_same_salesforce_id, to_18
 from cshub.core.ports import Reading
 from cshub.core.records import (
     RETRIED_STATES,
@@ -75,7 +77,7 @@ def extract(run: Run, asked: Asked, *, only_waiting: bool = False) -> Extracted:
     )
     counts: dict[str, int] = {}
     if asked.records:
-        received: Iterator[Received] = iter(read_named(run, asked.records))
+        received: Iterator[Received] = iter(_asked_by_name(run, asked.records))
     else:
         received = _received(run, window, only_waiting=only_waiting, full=asked.full_sync)
     ref = run.staging.write(run.bound.id, run.run_id, "raw", _frames(received, counts), schema=RAW_SCHEMA)
@@ -86,6 +88,28 @@ def extract(run: Run, asked: Asked, *, only_waiting: bool = False) -> Extracted:
 def read_named(run: Run, keys: Sequence[str]) -> list[Received]:
     """These records by id, for a resync or a fresh look before a plan is carried out."""
     return [(record, Origin.NAMED) for page in run.source.read_keys(_addresses(run, keys)) for record in page.records]
+
+
+def _asked_by_name(run: Run, keys: Sequence[str]) -> list[Received]:
+    """The records that a person named. An id that has lost its case is that of the one linked record that it fits.
+
+    Raises :class:`SpecError` where it fits several, or none and the source knows no such record either.
+    """
+    lost = {key: _linked_alike(run, key) for key in keys if has_lost_its_case(key)}
+    received = read_named(run, list(dict.fromkeys(lost.get(key) or key for key in keys)))
+    unknown = {to_18(key): key for key, known in lost.items() if known is None}
+    for record, _ in received:
+        if record.key in unknown and record.presence is Presence.ABSENT:
+            raise SpecError(capitals_needed(unknown[record.key], "no linked record fits it"))
+    return received
+
+
+def _linked_alike(run: Run, key: str) -> str | None:
+    found = {link.source.key for link in run.ledger.links_alike(run.pair, key)} - {None}
+    fitting = [known for known in found if known is not None and may_be_same_salesforce_id(known, key)]
+    if len(fitting) > 1:
+        raise SpecError(capitals_needed(key, f"{len(fitting)} linked records fit it"))
+    return fitting[0] if fitting else None
 
 
 def staged_records(run: Run, ref: FrameRef) -> Iterator[list[Received]]:

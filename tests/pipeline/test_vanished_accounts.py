@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cshub.core.records import Link, Outcome
+from cshub.cli.story import sightings
+from cshub.cli.wording import explained
+from cshub.core.records import Link
 from tests.pipeline.two_way import KINDS, Kind, Sync, settled
 
 BOTH = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -56,9 +58,10 @@ def test_why_tells_that_the_account_is_gone(tmp_path: Path, kind: Kind) -> None:
     account, links = busiest(sync)
     sync.lab.act("totango", "delete_account", account_id=account)
     sync.lab.wait(minutes=10)
-    sync.outbound(full=True)
-    told = sync.lab.ledger.decisions(sync.lab.new_run().pair, links[0].source_key)
-    assert (told[-1].outcome, told[-1].rule) == (Outcome.SKIPPED, "account_gone")
+    run = sync.outbound(full=True).run
+    told = sightings(sync.lab.ledger, run.staging, run.bound.id, [str(links[0].target_key)])
+    assert [item.rule for item in told if item.run_id == run.run_id] == ["account_gone"]
+    assert explained("account_gone").startswith("not there, and neither is its account")
 
 
 @BOTH

@@ -180,6 +180,28 @@ def test_a_task_that_was_changed_and_deleted_is_told_deleted(sandbox: Sandbox, e
         assert kept in {record.key for record in records if record.presence is Presence.PRESENT}
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_tasks_that_vanish_with_their_account_are_not_told_deleted(sandbox: Sandbox, check: bool) -> None:
+    account, other = account_ids(sandbox)[:2]
+    lost, gone = add_task(sandbox, account), add_task(sandbox, other)
+    service_of(sandbox).act("delete_task", {"id": int(gone)})
+    service_of(sandbox).act("delete_account", {"account_id": account})
+    for wait in (False, True):  # the search goes on to show the account's events for some seconds
+        if wait:
+            settle(sandbox)
+        keys = [RecordKey(lost, account), RecordKey(gone, other), RecordKey(lost), RecordKey(gone)]
+        for asked in (keys[:2], keys[2:]):
+            pages = source_on(sandbox, "title").read_keys(asked)
+            told = {record.key: record.presence for page in pages for record in page.records}
+            assert told[lost] in (Presence.ACCOUNT_GONE, Presence.ABSENT)
+            assert told[gone] is Presence.DELETED
+        found = records_of(source_on(sandbox, "title", check_deletions=check), since(sandbox, NOW))
+        assert {record.key: record.presence for record in found}.get(lost) in (None, Presence.ACCOUNT_GONE)
+        assert deleted(found).keys() == {gone}
+    pages = source_on(sandbox, "title").read_keys([RecordKey(lost, account)])
+    assert [record.presence for page in pages for record in page.records] == [Presence.ACCOUNT_GONE]
+
+
 def test_a_deletion_is_noticed_as_long_as_the_log_of_the_last_days_mentions_the_task(sandbox: Sandbox) -> None:
     key = add_task(sandbox)
     sandbox.clock.advance(timedelta(days=20))
@@ -188,7 +210,7 @@ def test_a_deletion_is_noticed_as_long_as_the_log_of_the_last_days_mentions_the_
     window = Window(sandbox.clock.now() - HOUR, sandbox.clock.now())
     source = source_on(sandbox, "title")
     assert list(deleted(records_of(source, window))) == [key]
-    assert source.calls == 3
+    assert source.calls == 4
     assert deleted(records_of(source_on(sandbox, deletions_within_days=10), window)) == {}
     assert deleted(records_of(source_on(sandbox, check_deletions=False), window)) == {}
     switch(sandbox, task_export="without_ids")
@@ -245,7 +267,7 @@ def test_a_task_whose_account_is_not_known_is_found_by_its_id(sandbox: Sandbox, 
     records = {record.key: record for record in page.records}
     assert records[key].account_id == account_ids(sandbox)[0]
     assert (records[key].body or {})["description"] == "v2"
-    assert records["1"].presence is Presence.DELETED
+    assert records["1"].presence is Presence.ABSENT
 
 
 def test_a_filter_that_names_no_known_flow_is_refused(sandbox: Sandbox) -> None:

@@ -32,6 +32,28 @@ def test_a_query_shows_records_with_fields_of_their_parents(org: Cshub) -> None:
     assert "Owner.Email" in shown and records[0]["Id"] in shown and "3 records" in shown
 
 
+WIDE = "SELECT Id, AccountId, OwnerId, WhatId, CreatedById, LastModifiedById, Subject, Description FROM Event LIMIT 5"
+
+
+@pytest.mark.parametrize("columns", [None, "80"])
+def test_a_record_is_on_one_line_in_a_pipe_and_an_id_is_whole_even_on_a_narrow_terminal(
+    org: Cshub, monkeypatch: pytest.MonkeyPatch, columns: str | None
+) -> None:
+    records = org.json("salesforce", "query", WIDE)["records"]
+    monkeypatch.delenv("COLUMNS")
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    lines = org.ok("salesforce", "query", WIDE).out.splitlines()
+    for record in records:
+        ids = [record[name] for name in ("Id", "AccountId", "OwnerId", "WhatId", "CreatedById") if record[name]]
+        (line,) = [line for line in lines if record["Id"] in line]
+        assert [held for held in ids if held not in line] == []
+    if columns is None:
+        assert len(lines) == len(records) + 3
+        assert all(record["Subject"] in "\n".join(lines) for record in records)
+        assert max(len(line) for line in lines) < 1000
+
+
 def test_a_query_as_csv_has_a_column_for_each_field(org: Cshub) -> None:
     lines = org.ok("salesforce", "query", "SELECT Id, Account.Name FROM Event ORDER BY Id", "--csv").out.splitlines()
     assert lines[0] == "Id,Account.Name"

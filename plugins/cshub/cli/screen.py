@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import typer
 
@@ -20,8 +21,11 @@ from cshub.core.errors import Fault, HubError, JobFileError, LockHeld, Transient
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-PIPE_WIDTH = 100  # columns when the output is no terminal and COLUMNS does not say otherwise
+PIPE_WIDTH = 10_000  # columns when the output is no terminal and COLUMNS does not say otherwise: nothing is wrapped
+LEAST_WIDTH = 8  # columns that are kept for what may be broken, beside what may not
 
+_GAP = 3  # columns between two cells
+_ID = re.compile(r"(?=[^0-9]*[0-9])(?:[0-9A-Za-z]{15}|[0-9A-Za-z]{18}|[0-9A-Fa-f-]{32,36}|[0-9]{5,20})")
 WHOLE_PLACE = 52  # characters of place and field of a fault that are never broken
 
 
@@ -55,9 +59,14 @@ class Screen:
 
     def show(self, *renderables: RenderableType) -> None:
         """Part of the answer for people; nothing with ``--json``."""
-        if not self.as_json:
-            for renderable in renderables:
-                self.out.print(renderable, highlight=False, markup=False, soft_wrap=isinstance(renderable, str))
+        if self.as_json:
+            return
+        width = self.out.width
+        for renderable in renderables:
+            if isinstance(renderable, Grid):
+                self.out.width = max(width, renderable.least_width)
+            self.out.print(renderable, highlight=False, markup=False, soft_wrap=isinstance(renderable, str))
+            self.out.width = width
 
     def note(self, text: str) -> None:
         """A message that is no part of the answer."""
@@ -194,23 +203,39 @@ def fault_document(fault: Fault) -> dict[str, Any]:
     }
 
 
-def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0) -> RenderableType:
-    """A plain table. A column name that begins with ``#`` is numbers, to the right; with ``=``, never broken."""
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A plain table. ``least_width``: columns below which ids would be cut; a narrower terminal wraps its lines."""
+
+    table: RenderableType
+    least_width: int
+
+    def __rich__(self) -> RenderableType:
+        return self.table
+
+
+def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0) -> Grid:
+    """A plain table. A column name that begins with ``#`` is numbers, to the right; with ``=``, never broken.
+
+    Columns of ids are never broken either.
+    """
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=_lines(), show_edge=False, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(
-            name.lstrip("#="),
-            justify="right" if name.startswith("#") else "left",
-            overflow="fold",
-            no_wrap=name.startswith("="),
-        )
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row))
-    return Padding(table, (0, 0, 0, indent)) if indent else table
+    cells = [[cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row] for row in rows]
+    least = indent
+    for name, column in zip(columns, zip(*cells, strict=True) if cells else [()] * len(columns), strict=True):
+        title = name.lstrip("#=")
+        whole = name.startswith("=") or any(_ID.fullmatch(cell.plain) for cell in column)
+        longest = max(len(title), *(cell.cell_len for cell in column), 0)
+        least += _GAP + (longest if whole else min(longest, LEAST_WIDTH))
+        justify: Literal["left", "right"] = "right" if name.startswith("#") else "left"
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=whole)
+    for row in cells:
+        table.add_row(*row)
+    return Grid(Padding(table, (0, 0, 0, indent), expand=False) if indent else table, least)
 
 
 def facts(rows: Sequence[tuple[str, Any]]) -> RenderableType:

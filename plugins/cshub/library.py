@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,10 +69,27 @@ class JobLibrary:
         for path in self.job_paths():
             if path.stem == job_id:
                 return path
+        if (given := Path(job_id)).suffix in {".yaml", ".yml"} or given.name != job_id:
+            raise JobFileError([self._file_for_id(given)])
         known = self.job_ids()
         match = closest(job_id, known)
         remedy = f"Did you mean {match}?" if match else f"Known jobs: {', '.join(known) or 'none'}."
         raise JobFileError([Fault(_shown(self.jobs_dir / f"{job_id}.yaml"), "(file)", "there is no such job", remedy)])
+
+    def _file_for_id(self, given: Path) -> Fault:
+        """A file was named where only jobs of the folder can be meant: what has run is remembered by id."""
+        reason, name, folder = "here a job is named by its id, not by a file", given.stem, _shown(self.jobs_dir)
+        if name in self.job_ids() and self.path_of(name).resolve() == given.expanduser().resolve():
+            remedy = f"Write `{name}`."
+        elif given.expanduser().is_file():
+            here = shlex.quote(str(given.parent))
+            remedy = (
+                f"Put the file into {folder} and write `{name}`, or let CSHUB_JOBS_DIR={here} stand before the "
+                f"command. `cshub validate {given}` and `cshub test {given}` take files anywhere."
+            )
+        else:
+            remedy = f"There is no such file either. Known jobs in {folder}: {', '.join(self.job_ids()) or 'none'}."
+        return Fault(str(given), "(file)", reason, remedy)
 
     def load(self, path: Path) -> JobFile:
         """One job file with its template, as far as it can be understood; its ``faults`` tell the rest.

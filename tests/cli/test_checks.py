@@ -44,6 +44,18 @@ def test_the_jobs_that_come_with_it_are_valid(cshub: Cshub) -> None:
     assert f"{len(jobs)} jobs checked, no faults." in answer.out
 
 
+def test_a_file_where_a_job_is_meant_is_told_with_what_to_do(cshub: Cshub) -> None:
+    file = draft(cshub.folder, "customer_calls", DEMO)
+    for command in ("plan", "preview", "run"):
+        answer = cshub(command, file)
+        assert answer.code == 1
+        assert "here a job is named by its id, not by a file" in answer.err and ".yaml.yaml" not in answer.err
+        assert f"include/jobs and write `customer_calls`, or let CSHUB_JOBS_DIR={cshub.folder}" in answer.err
+        assert f"`cshub validate {file}`" in answer.err
+    assert f"Write `{JOB}`." in cshub("plan", str(PROJECT / "include" / "jobs" / f"{JOB}.yaml")).err
+    assert "There is no such file either" in cshub("plan", "drafts/nope.yaml").err
+
+
 def test_one_job_alone_is_told_as_one(alone: Cshub) -> None:
     assert alone.ok("validate").out.splitlines() == [f"✓ {JOB}", "1 job checked, no faults."]
 

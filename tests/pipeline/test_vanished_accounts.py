@@ -61,7 +61,7 @@ def test_why_tells_that_the_account_is_gone(tmp_path: Path, kind: Kind) -> None:
     run = sync.outbound(full=True).run
     told = sightings(sync.lab.ledger, run.staging, run.bound.id, [str(links[0].target_key)])
     assert [item.rule for item in told if item.run_id == run.run_id] == ["account_gone"]
-    assert explained("account_gone").startswith("not there, and neither is its account")
+    assert explained("account_gone").startswith("not there, nor is its account")
 
 
 @BOTH

@@ -15,7 +15,7 @@ class Presence(StrEnum):
     PRESENT = "present"
     ABSENT = "absent"  # not in the answer; nothing is proven
     DELETED = "deleted"  # proven by id
-    ACCOUNT_GONE = "account_gone"  # not there, and neither is its account: nobody has deleted the record itself
+    ACCOUNT_GONE = "account_gone"  # nor is its account there, deleted or merged: nobody has deleted the record itself
 
 
 class Origin(StrEnum):

@@ -312,6 +312,25 @@ def test_a_source_record_is_found_by_the_id_that_its_counterpart_carries_or_by_t
     assert events(sandbox, "Subject").read_external({"note-17"}) == {}
 
 
+def test_an_id_that_lost_its_case_is_looked_for_among_the_records_of_its_account(sandbox: Sandbox) -> None:
+    here, there = accounts(sandbox)[:2]
+    target = events(sandbox, "Subject")
+    key = made(target, creation(sandbox, "Note-17")).key
+    lost, task = key[:15].lower(), "00t5g0000103zd6"
+    found = target.read_alike({here: {lost, task, "00u5g0000103zd6"}, there: {lost}, "ACME-17": {lost}})
+    names = {place: [item.key for item in records] for place, records in found.items()}
+    assert names == {(here, lost): [key], (here, task): [], (here, "00u5g0000103zd6"): [], (there, lost): []}
+    assert target.read_external({lost}) == {}
+    act(sandbox, "delete_record", id=key)
+    assert target.read_alike({here: {lost}}) == {(here, lost): []}
+
+
+def test_where_the_account_of_records_is_hidden_nothing_is_proven_of_an_id_that_lost_its_case(sandbox: Sandbox) -> None:
+    here = accounts(sandbox)[0]
+    act(sandbox, "set_field_permission", field="Event.AccountId", access="hidden")
+    assert events(sandbox, "Subject").read_alike({here: {"00u5g0000103zd6"}}) == {}
+
+
 def test_a_create_that_was_made_before_is_adopted_by_its_external_id(sandbox: Sandbox) -> None:
     target = events(sandbox, external_id_field=EXTERNAL)
     first = made(target, creation(sandbox, "Note-17"))

@@ -305,7 +305,17 @@ def test_nothing_is_proven_of_a_merged_account(sandbox: Sandbox) -> None:
     key = RecordKey(note_of(sandbox, first), first)
     service_of(sandbox).act("merge_account", {"account_id": first, "into": second})
     settle(sandbox)
-    assert by_key(source_on(sandbox), key)[key.key].presence is Presence.ABSENT
+    assert by_key(source_on(sandbox), key)[key.key].presence is Presence.ACCOUNT_GONE
+
+
+def test_touchpoints_that_vanish_with_their_account_are_not_told_deleted(sandbox: Sandbox) -> None:
+    first, second = account_ids(sandbox)[:2]
+    lost, gone = RecordKey(note_of(sandbox, first), first), RecordKey(note_of(sandbox, second), second)
+    service_of(sandbox).act("delete_touchpoint", {"note_id": int(gone.key)})
+    service_of(sandbox).act("delete_account", {"account_id": first})
+    settle(sandbox)
+    assert by_key(source_on(sandbox), lost)[lost.key].presence is Presence.ACCOUNT_GONE
+    assert by_key(source_on(sandbox), gone)[gone.key].presence is Presence.DELETED
 
 
 def test_a_sample_holds_the_newest_in_order(sandbox: Sandbox) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from cshub.core.errors import DataError, SpecError
-from cshub.core.ids import is_salesforce_id, to_18
+from cshub.core.ids import has_lost_its_case, is_salesforce_id, to_18
 from cshub.core.objects import ObjectSpec
 from cshub.core.ports import Verdict, Write
 from cshub.core.records import RecordKey, TargetRecord
@@ -89,8 +89,11 @@ class SalesforceTarget(SalesforcePort):
         return {key: found[record_id] for key, record_id in full.items() if record_id in found}
 
     def read_external(self, external_ids: AbstractSet[str]) -> Mapping[str, TargetRecord]:
-        """By the external id field of the options; an id of Salesforce itself is looked up as such."""
-        own = {text: to_18(text) for text in external_ids if is_salesforce_id(text)}
+        """By the external id field of the options; an id of Salesforce itself is looked up as such.
+
+        One that has lost its case is not: there may be another record that bears it (see :meth:`read_alike`).
+        """
+        own = {text: to_18(text) for text in external_ids if is_salesforce_id(text) and not has_lost_its_case(text)}
         records = self._reader.by_ids(list(own.values()))
         found = {text: record for text, key in own.items() if (record := records.get(key)) is not None}
         carried = self._reader.by_external_id([text for text in external_ids if text not in found])

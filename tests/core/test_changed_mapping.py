@@ -24,12 +24,12 @@ NEW_MAPPING: dict[str, Any] = {"subject": "REVIEW"}
 
 def now(*, two_way: bool = False) -> PlanRules:
     paths = {"subject": "Subject", "held_at": "Start"}
-    return replace(rules(TargetEdit.NEWEST), mapping_version="2", paths=paths, two_way=two_way)
+    return replace(rules(TargetEdit.NEWEST), mapping_version="1:b", paths=paths, two_way=two_way)
 
 
 def before(**changes: Any) -> Link:
     old = link(source_marks=RAW, target_modified_at=NOW - timedelta(days=2), **changes)
-    return old.having(source={"mapping_version": "1", "modified_at": NOW - timedelta(days=2)})
+    return old.having(source={"mapping_version": "1:a", "modified_at": NOW - timedelta(days=2)})
 
 
 def plan(old: Link, *, marks: dict[str, str] | None = None, two_way: bool = False, **target: Any) -> PlanRow:
@@ -69,7 +69,7 @@ def test_what_the_old_mapping_did_not_make_is_not_written_over_in_a_two_way_sync
     old = before()
     row = plan(old.having(source={"mapped": {**old.source.mapped, **said}}), two_way=True)
     assert (row.action, row.rule) == (Action.UNCHANGED, Rule.NOTHING_CHANGED)
-    assert row.source is not None and row.source.mapping_version == "2"
+    assert row.source is not None and row.source.mapping_version == "1:b"
 
 
 def test_a_field_that_is_new_in_the_mapping_counts_as_changed_by_it() -> None:
@@ -99,3 +99,30 @@ def test_more_than_the_guard_lets_pass_waits_for_a_person() -> None:
     assert (found.operation, found.planned, found.limit) == (Operation.UPDATE, 3, 2)
     assert found.text == "3 updates for a changed mapping (limit 2)"
     assert excesses(count_plan([*rows, *edits]), Guard(), linked=60) == []
+
+
+@pytest.mark.parametrize("two_way", [True, False])
+@pytest.mark.parametrize(
+    ("source", "target", "rule"),
+    [
+        (0, 0, Rule.NOTHING_CHANGED),
+        (1, 0, Rule.MAPPING_CHANGED),
+        (0, 1, Rule.EDIT_OF_OTHER_DIRECTION),
+        (2, 1, Rule.CONFLICT_OVERWRITTEN),
+        (1, 2, Rule.CONFLICT_KEPT),
+    ],
+)
+def test_under_another_fingerprint_algorithm_the_services_clocks_alone_tell_who_edited(
+    source: int, target: int, rule: Rule, two_way: bool
+) -> None:
+    known = NOW - timedelta(days=9)
+    old = before(target_marks={"subject": "of old"}, written_at=known - timedelta(days=1))
+    old = old.having(
+        source={"mapping_version": "0:a", "modified_at": known, "mapped": {"subject": "of old"}},
+        target={"modified_at": known},
+    )
+    wanted = replace(desired(**NEW_MAPPING), marks=RAW, modified_at=(known + timedelta(days=source)).isoformat())
+    row = decide(wanted, old, there(note(modified_at=known + timedelta(days=target))), now(two_way=two_way))
+    one_way = {Rule.EDIT_OF_OTHER_DIRECTION: Rule.EDIT_KEPT}
+    assert row.rule is (rule if two_way else one_way.get(rule, rule))
+    assert row.source is not None and row.source.mapping_version == "1:b"

@@ -201,7 +201,8 @@ def test_participants_are_written_with_the_touchpoint_and_later_only_if_they_are
 def test_everybody_related_to_an_event_is_read_and_invited_users_too(stage: Stage) -> None:
     first, *_ = contacts(stage)
     invited = "sherri.walters@brightwater.example"
-    key = stage.new("Event", Subject="Invited", WhoId=first["Id"])
+    owner = next(user["Id"] for user in stage.records("salesforce", "users") if user["Email"] != invited)
+    key = stage.new("Event", Subject="Invited", WhoId=first["Id"], OwnerId=owner)
     stage.act("salesforce", "invite", event=key, user=invited)
     stage.wait(minutes=1)
     stage.install(PEOPLE_IN)

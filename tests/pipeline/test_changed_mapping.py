@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+import cshub.pipeline.run as run_module
+from cshub.core import mapping, values
 from cshub.core.jobs import Guard
 from cshub.core.plan import excesses
 from cshub.core.planning import Rule
@@ -11,7 +17,9 @@ from cshub.pipeline.diff import staged_plan
 from cshub.pipeline.run import Asked
 from tests.pipeline.lab import Course
 from tests.pipeline.remapping import mapped_to, remap, timed
-from tests.pipeline.two_way import Sync, settled
+from tests.pipeline.two_way import KINDS, Kind, Sync, settled
+
+BOTH = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
 def rules_of(course: Course) -> dict[str, Rule]:
@@ -57,3 +65,40 @@ def test_the_hour_that_a_person_of_totango_wrote_outlives_a_new_mapping(tmp_path
     touchpoint = sync.in_totango(note)
     assert touchpoint is not None
     assert touchpoint["timestamp_ms"] == 1_795_131_000_000  # 2026-11-19T23:30Z
+
+
+@contextmanager
+def another_algorithm() -> Iterator[None]:
+    """As if the ledger had been written before fingerprints were made as today."""
+    with pytest.MonkeyPatch.context() as patch:
+        today = values.fingerprint
+        for module in (values, mapping):
+            patch.setattr(module, "fingerprint", lambda value, kind: today(value, kind)[::-1])
+        patch.setattr(run_module, "FINGERPRINT_VERSION", "x0")
+        yield
+
+
+@BOTH
+def test_a_ledger_of_an_older_fingerprint_algorithm_resends_nothing_and_loses_no_edit(
+    tmp_path: Path, kind: Kind
+) -> None:
+    with another_algorithm():
+        sync = settled(tmp_path, kind)
+        sync.lab.wait(minutes=10)
+        assert sync.round(full=True) == 0
+    theirs, ours, *_ = sorted(link.source_key for link in sync.links())
+    there = sync.twin_of(theirs)
+    sync.edit_salesforce(ours, Subject="Ours")
+    sync.edit_totango(there, **{kind.totango_texts[0]: "Theirs"})
+    sync.lab.wait(minutes=10)
+    assert sync.inbound(full=True).statistics.writes == 1
+    sync.lab.wait(minutes=10)
+    assert sync.outbound(full=True).statistics.writes == 1
+    sync.lab.wait(minutes=10)
+    assert sync.round(full=True) == 0
+    edited = sync.in_salesforce(theirs)
+    assert edited is not None and edited["Subject"] == "Theirs"
+    sync.assert_equal()
+    sync.edit_salesforce(theirs, Subject="And on")
+    sync.lab.wait(minutes=10)
+    assert sync.round() == 1

@@ -2,6 +2,9 @@
 
 The base of each side is a fingerprint per field. The source's is told by what this job last made of it (``mapped``);
 where the other direction has written the source since, by the source's own values as then read back (``marks``).
+
+Fingerprints of another algorithm than today's tell nothing. Then only the clocks of both services tell who edited, and
+what nobody edited is learned anew: nothing is written for it.
 """
 
 from __future__ import annotations
@@ -146,12 +149,13 @@ class Comparison:
         source_changed = self.source_changed(name)
         if source_changed and self.mapping_changed(name):
             return self._remapped(name)
+        changed = Rule.MAPPING_CHANGED if self.unreadable else Rule.CHANGED_IN_SOURCE
         if name not in self.target_now:
-            return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
+            return changed if source_changed else Rule.NOTHING_CHANGED
         if self.source_now[name] == self.target_now[name]:
             return Rule.BOTH_AGREE if source_changed else Rule.NOTHING_CHANGED
         if not self.target_changed(name):
-            return Rule.CHANGED_IN_SOURCE if source_changed else Rule.NOTHING_CHANGED
+            return changed if source_changed else Rule.NOTHING_CHANGED
         if not self.source_edited(name):
             return self._edit_in_target()
         return Rule.CONFLICT_OVERWRITTEN if self.source_wins(name) else Rule.CONFLICT_KEPT
@@ -159,6 +163,8 @@ class Comparison:
     def source_changed(self, name: str) -> bool:
         """Whether the source says something else than when both sides last agreed."""
         side = self.link.source
+        if self.unreadable:
+            return self._source_edited
         if name in side.mapped:
             return self.source_now[name] != side.mapped[name]
         if side.mapped and self._other_mapping:
@@ -172,7 +178,7 @@ class Comparison:
 
     def mapping_changed(self, name: str) -> bool:
         """Whether the source says something else only because the job's mapping is another one than last time."""
-        if not self.link.source.mapped or not self._other_mapping:
+        if self.unreadable or not self.link.source.mapped or not self._other_mapping:
             return False
         path, now, known = self.rules.paths.get(name, ""), self.desired.marks, self.link.source.marks or {}
         return now[path] == known[path] if path in now and path in known else not self._source_edited
@@ -182,10 +188,14 @@ class Comparison:
         if self.source_changed(name):
             return not self.mapping_changed(name)
         path, now, known = self.rules.paths.get(name, ""), self.desired.marks, self.link.source.marks or {}
+        if self.unreadable:
+            return False
         return self.rules.two_way and path in now and path in known and now[path] != known[path]
 
     def target_changed(self, name: str) -> bool:
         """Whether a person edited the field in the target; it must be shown there."""
+        if self.unreadable:
+            return self._target_edited
         now, known = self.target_now[name], (self.link.target.marks or {}).get(name)
         sent = self.link.source.mapped.get(name)
         if known is None and sent is None:
@@ -196,6 +206,8 @@ class Comparison:
 
     def noted_edits(self) -> list[str]:
         """Fields of the target that only the other direction reads, and that a person edited."""
+        if self.unreadable:
+            return list(self.noted_now) if self._target_edited else []
         known = self.link.target.marks or {}
         return [name for name, mark in self.noted_now.items() if mark != known.get(name, mark)]
 
@@ -253,6 +265,13 @@ class Comparison:
     def _source_modified_at(self) -> datetime | None:
         return None if self.desired.modified_at is None else parse_moment(self.desired.modified_at)
 
+    @cached_property
+    def unreadable(self) -> bool:
+        """Whether the ledger's fingerprints of this record were made by another algorithm than today's."""
+        versions = (self.link.source.mapping_version, self.link.target.mapping_version)
+        today = _algorithm(self.rules.mapping_version)
+        return any(version and _algorithm(version) != today for version in versions)
+
     @property
     def _other_mapping(self) -> bool:
         """Whether the source was last mapped by another mapping than today's."""
@@ -290,6 +309,11 @@ class Comparison:
         if self.link.target.marks is None and record is not None and record.created_at is not None:
             return modified_at > record.created_at  # by its own clock, as only a create is ever left without marks
         return modified_at > max(self.link.target.modified_at or self.link.written_at, self.link.written_at)
+
+
+def _algorithm(mapping_version: str) -> str:
+    """The fingerprint algorithm that the version of a mapping names first."""
+    return mapping_version.partition(":")[0]
 
 
 def edited_at(side: LinkSide, modified_at: datetime | None) -> datetime | None:

@@ -105,6 +105,7 @@ def _agreed(
     if rules.two_way:  # whatever the target holds when the other direction looks has won, be it the old value again
         now.update({name: "" for name, verdict in verdicts.items() if verdict is Rule.CONFLICT_KEPT})
     marks = {name: mark for name, mark in {**known, **now}.items() if verdicts.get(name) not in _WRITES}
+    forgets = comparison.unreadable or (rules.two_way and Rule.BOTH_AGREE in verdicts.values())
     target = replace(
         old,
         key=record.key,
@@ -113,7 +114,8 @@ def _agreed(
         marks=marks,
         state=LinkState.IN_STEP if old.state in (LinkState.GONE, LinkState.DELETED) else old.state,
         # what the other direction made of the target is no base for it, now that both sides agree on something newer
-        mapped={} if rules.two_way and Rule.BOTH_AGREE in verdicts.values() else old.mapped,
+        mapped={} if forgets else old.mapped,
+        mapping_version="" if comparison.unreadable else old.mapping_version,
         modified_at=record.modified_at,
         edited_at=edited_at(old, record.modified_at) if kept or source.edited_at is None else source.edited_at,
     )

@@ -63,9 +63,10 @@ class Screen:
             return
         width = self.out.width
         for renderable in renderables:
+            is_text, crop = isinstance(renderable, str), not isinstance(renderable, Grid)
             if isinstance(renderable, Grid):
                 self.out.width = max(width, renderable.least_width)
-            self.out.print(renderable, highlight=False, markup=False, soft_wrap=isinstance(renderable, str))
+            self.out.print(renderable, highlight=False, markup=False, soft_wrap=is_text, crop=crop)
             self.out.width = width
 
     def note(self, text: str) -> None:
@@ -217,7 +218,7 @@ class Grid:
 def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0) -> Grid:
     """A plain table. A column name that begins with ``#`` is numbers, to the right; with ``=``, never broken.
 
-    Columns of ids are never broken either.
+    Ids are never broken either.
     """
     from rich.padding import Padding
     from rich.table import Table
@@ -228,11 +229,12 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int =
     least = indent
     for name, column in zip(columns, zip(*cells, strict=True) if cells else [()] * len(columns), strict=True):
         title = name.lstrip("#=")
-        whole = name.startswith("=") or any(_ID.fullmatch(cell.plain) for cell in column)
+        whole = name.startswith("=")
         longest = max(len(title), *(cell.cell_len for cell in column), 0)
-        least += _GAP + (longest if whole else min(longest, LEAST_WIDTH))
+        ids = max((cell.cell_len for cell in column if _ID.fullmatch(cell.plain)), default=0)
+        least += _GAP + (longest if whole else max(ids, min(longest, LEAST_WIDTH)))
         justify: Literal["left", "right"] = "right" if name.startswith("#") else "left"
-        table.add_column(title, justify=justify, overflow="fold", no_wrap=whole)
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=whole, min_width=ids or None)
     for row in cells:
         table.add_row(*row)
     return Grid(Padding(table, (0, 0, 0, indent), expand=False) if indent else table, least)

@@ -27,7 +27,7 @@ RULES: Mapping[str, str] = {
     "no_account_reference": "the source record names no account: give it one in the source, and it comes by itself",
     "id_fits_several": "a Salesforce id without its capitals fits several records, or one already linked: it waits",
     "id_not_proven": "its Salesforce id has lost its capitals, and the account's records could not be listed: it waits",
-    "account_gone": "not there, nor is its account, deleted or merged: nobody deleted the record, its twin is left alone",
+    "account_gone": "not there, nor is its account, deleted or merged: nobody deleted the record, so its twin stays",
     "creation_not_allowed": "it would be new, and the job does not create records (allow_new_records is off)",
     "deletion_not_followed": "deleted in the source; the job leaves the target's record (on_source_delete)",
     "deleted_before_it_was_synced": "deleted in the source before it was ever synced",

@@ -129,6 +129,20 @@ def test_online_validation_names_a_filter_and_a_field_that_the_org_does_not_have
         assert fault["field"] == place and "Nope__c" in fault["reason"], answer
 
 
+def test_online_validation_warns_of_a_value_that_the_list_does_not_have(connected_org: Cshub) -> None:
+    job = "salesforce_touchpoints_inbound"
+    text = (PROJECT / "include" / "jobs" / f"{job}.yaml").read_text("utf-8")
+    chosen = """  connection: salesforce_default\n  options: {filter: "Type = 'Meting'"}"""
+    file = draft(connected_org.folder, job, text.replace("  connection: salesforce_default", chosen, 1))
+    answer = connected_org("validate", file, "--online", "--json")
+    (found,) = answer.document["jobs"]
+    (warning,) = found["warnings"]
+    assert (answer.code, found["faults"]) == (0, [])
+    assert warning["field"] == "source.options.filter" and "Type has no value 'Meting'" in warning["reason"]
+    assert warning["remedy"] == "Did you mean Meeting?"
+    assert f"{job}: warning: " in answer.err and "Meting" in answer.err
+
+
 def test_the_examples_of_a_job_pass(cshub: Cshub) -> None:
     answer = cshub.ok("test", JOB)
     assert answer.out.splitlines() == [

@@ -56,6 +56,7 @@ def validate(
     choice = selected(jobs or [])
     found = {item.job_id: item.faults() for item in choice}
     partners: dict[str, str | None] = {}
+    warnings: dict[str, list[Fault]] = {}
     for item in choice:
         if not found[item.job_id]:
             finding = pair_finding(item.job_id, item.library)
@@ -64,12 +65,15 @@ def validate(
             if finding.is_alone:
                 screen.note(f"{item.job_id}: no other job has the pair {item.bound.pair_name}: it syncs one way.")
     if online:
-        from cshub.cli.online import online_faults
+        from cshub.cli.online import online_findings
 
         for item in choice:
             if not found[item.job_id]:
                 screen.note(f"{item.job_id}: asking the services")
-                found[item.job_id] = online_faults(item)
+                asked = online_findings(item)
+                found[item.job_id], warnings[item.job_id] = asked.faults, asked.warnings
+                for warning in asked.warnings:
+                    screen.note(f"{item.job_id}: warning: {warning}")
     _show_faults(screen, found, partners)
     screen.document(
         {
@@ -80,6 +84,7 @@ def validate(
                     "valid": not faults,
                     "partner": partners.get(job_id),
                     "faults": [fault_document(fault) for fault in faults],
+                    "warnings": [fault_document(warning) for warning in warnings.get(job_id, ())],
                 }
                 for job_id, faults in found.items()
             ],

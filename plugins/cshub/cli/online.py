@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cshub.cli.airflow_home import settle_airflow
@@ -10,21 +11,30 @@ from cshub.cli.selection import Selected
 from cshub.core.errors import Fault, HubError, TransientError
 from cshub.core.objects import ObjectSpec
 from cshub.core.validate import CheckedFile, check_job
-from cshub.core.validate_online import ChecksOptions, IsDescribed
+from cshub.core.validate_online import ChecksOptions, IsDescribed, OptionFault, WarnsOfOptions
 
 CONNECTION_REMEDY = "Correct the connection under Admin, Connections; its Test button asks the same."
 OPTIONS_REMEDY = "Use names that the service has, such as those above, in the job file."
 OBJECT_REMEDY = "Correct the API name in the job file, or give the signed-in user access to the object."
 
 
-def online_faults(item: Selected) -> list[Fault]:
+@dataclass(frozen=True, slots=True)
+class OnlineFindings:
+    """``warnings``: what the services take, and what is hardly meant."""
+
+    faults: list[Fault]
+    warnings: list[Fault]
+
+
+def online_findings(item: Selected) -> OnlineFindings:
     """Every fault that real calls show: sign-in on both sides, options, and the mapping against what a service says
     of its objects: fields, rights, kinds, lengths, lists of values, what a new record needs.
 
     Raises :class:`TransientError` when a service does not answer: nothing is known then.
     """
     settle_airflow()
-    return _Check(item).faults()
+    check = _Check(item)
+    return OnlineFindings(check.faults(), check.warnings)
 
 
 class _Check:
@@ -33,6 +43,7 @@ class _Check:
         self._bound = item.bound
         self._at: CheckedFile = item.library.load(item.library.path_of(item.job_id)).at
         self._faults: list[Fault] = []
+        self.warnings: list[Fault] = []
 
     def faults(self) -> list[Fault]:
         from cshub.systems import registry
@@ -68,9 +79,9 @@ class _Check:
             told = self._ask((side, "options", "object"), OBJECT_REMEDY, port.option_faults)
             if told is None:
                 return None
-            for fault in told:
-                path = (side, "options", *fault.option.split("."))
-                self._faults.append(self._at.fault(path, fault.reason, fault.remedy))
+            self._faults += self._placed(side, told)
+            if not told and isinstance(port, WarnsOfOptions):
+                self.warnings += self._placed(side, self._ask((side, "options"), OPTIONS_REMEDY, port.option_warnings))
         elif hasattr(port, "check_options"):
             self._ask((side, "options"), OPTIONS_REMEDY, lambda: port.check_options() or ())
         if not isinstance(port, IsDescribed):
@@ -79,6 +90,11 @@ class _Check:
             (side, "options", "object"), OBJECT_REMEDY, lambda: port.described(self._paths())
         )
         return found
+
+    def _placed(self, side: str, told: Sequence[OptionFault] | None) -> list[Fault]:
+        return [
+            self._at.fault((side, "options", *item.option.split(".")), item.reason, item.remedy) for item in told or ()
+        ]
 
     def _paths(self) -> list[str]:
         tested = [condition.field for rule in self._bound.skip_when for condition in rule.when]

@@ -30,6 +30,13 @@ class ChecksOptions(Protocol):
 
 
 @runtime_checkable
+class WarnsOfOptions(Protocol):
+    """A source or target that can tell what is valid in its options and yet hardly meant."""
+
+    def option_warnings(self) -> Sequence[OptionFault]: ...
+
+
+@runtime_checkable
 class IsDescribed(Protocol):
     """A source or target whose service describes its objects."""
 

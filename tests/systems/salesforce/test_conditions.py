@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cshub.core.errors import NotFound
-from cshub.systems.salesforce.condition_fields import check_fields
+from cshub.systems.salesforce.condition_fields import check_fields, unknown_values
 from cshub.systems.salesforce.conditions import Literal, check_filter
-from cshub.systems.salesforce.models import FieldDescription, ObjectDescription
+from cshub.systems.salesforce.models import FieldDescription, ObjectDescription, PicklistValue
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,10 @@ def of_type(name: str, kind: str, *, filterable: bool = True) -> FieldDescriptio
     return FieldDescription(name, name, kind, filterable=filterable)
 
 
+def listed(name: str, kind: str, *values: str) -> FieldDescription:
+    return replace(of_type(name, kind), picklist=tuple(PicklistValue(value, value, True, False) for value in values))
+
+
 def reference(name: str, relationship: str, *targets: str) -> FieldDescription:
     return FieldDescription(
         name, name, "reference", filterable=True, reference_to=targets, relationship_name=relationship,
@@ -124,7 +130,8 @@ ORG = {
     "Event": described(
         "Event",
         of_type("Id", "id"),
-        of_type("Type", "picklist"),
+        listed("Type", "picklist", "Call", "Meeting"),
+        listed("Tags__c", "multipicklist", "New", "Old"),
         of_type("Description", "textarea", filterable=False),
         of_type("ActivityDate", "date"),
         of_type("CreatedDate", "datetime"),
@@ -174,6 +181,12 @@ def test_fields_that_are_there_and_fit_have_no_fault(text: str) -> None:
         ("IsChild = 'true'", "of type boolean", "true or false"),
         ("DurationInMinutes = '5'", "of type int", "Write a number"),
         ("Type = 5", "of type picklist", "Quote it"),
+        (
+            "Account.Industry INCLUDES ('x')",
+            "Industry holds one value (picklist)",
+            "Write `Account.Industry IN ('value')`.",
+        ),
+        ("Type EXCLUDES ('Call')", "EXCLUDES is for fields that hold several", "NOT IN"),
         ("AccountId IN (SELECT Id FROM Acount)", "no object Acount", "API name"),
         ("AccountId IN (SELECT Id FROM Account WHERE Industy = 'a')", "no field Industy", "Industry"),
     ],
@@ -184,3 +197,21 @@ def test_fields_that_are_not_there_or_do_not_fit_are_told(text: str, reason: str
     [fault] = check_fields(report, "Event", describe)
     assert reason in fault.reason
     assert remedy in fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Type = 'Meting'", [("Type has no value 'Meting', so no record has it", "Did you mean Meeting?")]),
+        ("Type NOT IN ('call', 'Coll')", [("Type has no value 'Coll', so no record has it", "Did you mean Call?")]),
+        ("Tags__c INCLUDES ('New;Odl')", [("Tags__c has no value 'Odl', so no record has it", "Did you mean Old?")]),
+        ("Type = 'MEETING' AND Type != '' AND Type LIKE 'Me%' AND Type != null", []),
+        ("Tags__c INCLUDES ('new;OLD', 'Old')", []),
+        ("Account.Industry = 'Anything'", []),
+        ("AccountId IN (SELECT AccountId FROM Event WHERE Tags__c INCLUDES ('New'))", []),
+    ],
+)
+def test_values_that_a_list_does_not_have_are_told_with_the_nearest(text: str, told: list[tuple[str, str]]) -> None:
+    report = check_filter(text)
+    assert report.faults == () and check_fields(report, "Event", describe) == []
+    assert [(item.reason, item.remedy) for item in unknown_values(report, "Event", describe)] == told

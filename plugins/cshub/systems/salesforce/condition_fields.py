@@ -13,6 +13,10 @@ from cshub.systems.salesforce.models import FieldDescription, ObjectDescription
 
 Describe = Callable[[str], ObjectDescription]
 
+_Described = Callable[[str], ObjectDescription | None]
+_SEVERAL = "multipicklist"
+_LISTS = frozenset({"picklist", _SEVERAL})
+
 ANY_TARGET_FIELDS = frozenset(
     {"Id", "Name", "FirstName", "LastName", "Title", "Phone", "Email", "Alias", "IsActive", "Username", "Type"}
     | {"UserRoleId", "ProfileId"}
@@ -51,16 +55,7 @@ def check_fields(report: ConditionReport, object_name: str, describe: Describe) 
 
     A semi-join's fields are checked against the object it reads.
     """
-    known: dict[str, ObjectDescription | None] = {}
-
-    def described(name: str) -> ObjectDescription | None:
-        if name not in known:
-            try:
-                known[name] = describe(name)
-            except (NotFound, SpecError):
-                known[name] = None
-        return known[name]
-
+    described = _asked_once(describe)
     faults = []
     for use in report.uses:
         owner = described(use.object or object_name)
@@ -73,9 +68,48 @@ def check_fields(report: ConditionReport, object_name: str, describe: Describe) 
     return sorted(faults, key=lambda fault: fault.column)
 
 
-def _stop_of(
-    use: FieldUse, start: ObjectDescription, described: Callable[[str], ObjectDescription | None]
-) -> _Stop | None:
+def unknown_values(report: ConditionReport, object_name: str, describe: Describe) -> list[ConditionFault]:
+    """Values that are not on the list of the field they are compared with: the condition is valid, and finds nothing.
+
+    Salesforce compares without case; a value that is not offered any more may still be held by old records.
+    """
+    described = _asked_once(describe)
+    found = []
+    for use in report.uses:
+        owner = described(use.object or object_name)
+        field = _field_of(use, owner, described) if owner is not None else None
+        if not isinstance(field, FieldDescription) or field.type not in _LISTS:
+            continue
+        names = [item.value for item in field.picklist]
+        known = {name.casefold() for name in names}
+        for value in use.values if names else ():
+            if value and value.casefold() not in known:
+                reason = f"{field.name} has no value {value!r}, so no record has it"
+                found.append(ConditionFault(use.column, reason, suggest(value, names)))
+    return sorted(found, key=lambda fault: fault.column)
+
+
+def _asked_once(describe: Describe) -> _Described:
+    known: dict[str, ObjectDescription | None] = {}
+
+    def described(name: str) -> ObjectDescription | None:
+        if name not in known:
+            try:
+                known[name] = describe(name)
+            except (NotFound, SpecError):
+                known[name] = None
+        return known[name]
+
+    return described
+
+
+def _stop_of(use: FieldUse, start: ObjectDescription, described: _Described) -> _Stop | None:
+    found = _field_of(use, start, described)
+    return _misfit(use, found) if isinstance(found, FieldDescription) else found
+
+
+def _field_of(use: FieldUse, start: ObjectDescription, described: _Described) -> FieldDescription | _Stop | None:
+    """The field that a condition uses; None where it cannot be told offhand and may be right."""
     owner = start
     *relationships, last = use.path.split(".")
     for step in relationships:
@@ -95,7 +129,7 @@ def _stop_of(
         return _Stop(f"{owner.name} has no field {last}, or this user may not see it", remedy)
     if not found.filterable:
         return _Stop(f"{found.name} cannot be used in a condition ({found.type})", "Filter by another field.")
-    return _misfit(use, found)
+    return found
 
 
 def _stop_at_any_target(reference: FieldDescription, last: str) -> _Stop | None:
@@ -116,6 +150,12 @@ def _stop_at_any_target(reference: FieldDescription, last: str) -> _Stop | None:
 
 
 def _misfit(use: FieldUse, found: FieldDescription) -> _Stop | None:
+    if use.membership is not None and found.type != _SEVERAL:
+        word = "NOT IN" if use.membership == "EXCLUDES" else "IN"
+        return _Stop(
+            f"{found.name} holds one value ({found.type}), and {use.membership} is for fields that hold several",
+            f"Write `{use.path} {word} ('value')`.",
+        )
     odd = sorted(use.literals - _FITTING.get(found.type, _TEXTS))
     if not odd:
         return None

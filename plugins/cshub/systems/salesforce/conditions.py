@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -32,12 +33,18 @@ class Literal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldUse:
-    """One field as the condition uses it. ``object``: of the semi-join it stands in, None for the condition's own."""
+    """One field as the condition uses it. ``object``: of the semi-join it stands in, None for the condition's own.
+
+    ``values``: texts that the field is compared with as a whole, not by LIKE. ``membership``: the word, where the
+    field is asked for one of several values it may hold: INCLUDES or EXCLUDES.
+    """
 
     path: str
     column: int
     literals: frozenset[Literal]
     object: str | None = None
+    values: tuple[str, ...] = ()
+    membership: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class ConditionReport:
 
 
 _GOOD_TEXT = re.compile(r"(?:[^\\]|\\(?:u[0-9a-fA-F]{4}|[nrtbfNRTBF\"'\\_%]))*")
+_ESCAPED = re.compile(r"\\(.)")
 _LOOKS_DATED = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:?\d{2})?)?", re.IGNORECASE)
 _DATED_NAME = re.compile(r"(date|stamp|time)(__c)?$", re.IGNORECASE)
 _ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2})$", re.IGNORECASE)
@@ -122,6 +130,7 @@ class _Walk:
     def _comparison(self, tree: Tree[Token], of: str | None) -> None:
         path, column = self._path(_child(tree, "path"))
         literals: set[Literal] = set()
+        written: list[Tree[Token]] = []
         if tree.data == "joined":
             literals.add(Literal.NONE)
             self._semi_join(_child(tree, "semi_join"))
@@ -129,13 +138,16 @@ class _Walk:
             values = _child(tree, "values")
             if not values.children:
                 self._blame(values, "the list is empty", "Name at least one value, or leave the comparison out.")
-            literals = {self._value(part, path) for part in values.children if isinstance(part, Tree)}
+            written = [part for part in values.children if isinstance(part, Tree)]
+            literals = {self._value(part, path) for part in written}
         else:
             literals = {self._compared(tree, path)}
-        self.uses.append(FieldUse(path, column, frozenset(literals), of))
+            written = [] if _operator(tree) == "LIKE" else [_child(tree, "value")]
+        found = _membership(tree)
+        self.uses.append(FieldUse(path, column, frozenset(literals), of, _texts(written, several=bool(found)), found))
 
     def _compared(self, tree: Tree[Token], path: str) -> Literal:
-        operator = next(str(part).upper() for part in tree.children if isinstance(part, Token))
+        operator = _operator(tree)
         value = _child(tree, "value")
         kind = self._value(value, path, ranged=operator in ("<", ">", "<=", ">="))
         if operator == "LIKE" and kind is not Literal.TEXT:
@@ -210,6 +222,24 @@ class _Walk:
 def value_text(tree: Tree[Token]) -> str:
     """The value as the condition writes it."""
     return "".join(str(token) for token in tree.scan_values(lambda part: isinstance(part, Token)))
+
+
+def _operator(tree: Tree[Token]) -> str:
+    return next(str(part).upper() for part in tree.children if isinstance(part, Token))
+
+
+def _membership(tree: Tree[Token]) -> str | None:
+    """INCLUDES or EXCLUDES, None for any other comparison."""
+    parts = [part for part in tree.children if isinstance(part, Tree) and part.data == "membership"]
+    words = [str(word).upper() for part in parts for word in part.children]
+    return next((word for word in words if word in ("INCLUDES", "EXCLUDES")), None)
+
+
+def _texts(values: Sequence[Tree[Token]], *, several: bool) -> tuple[str, ...]:
+    """Quoted values without their quotes and escapes; ``several``: each may name some, separated by semicolons."""
+    quoted = [str(part.children[0]) for part in values if isinstance(part.children[0], Token)]
+    texts = [_ESCAPED.sub(r"\1", text[1:-1]) for text in quoted if text.startswith("'")]
+    return tuple(one for text in texts for one in (text.split(";") if several else [text]))
 
 
 def _child(tree: Tree[Token], name: str) -> Tree[Token]:

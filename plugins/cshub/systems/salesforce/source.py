@@ -15,7 +15,7 @@ from cshub.core.window import Window
 from cshub.systems.salesforce.bodies import moment_in
 from cshub.systems.salesforce.catalog import PARTICIPANT_EMAILS, SOURCES
 from cshub.systems.salesforce.client import MOST_RETRIEVED, SalesforceClient
-from cshub.systems.salesforce.condition_fields import check_fields
+from cshub.systems.salesforce.condition_fields import check_fields, unknown_values
 from cshub.systems.salesforce.conditions import check_filter
 from cshub.systems.salesforce.described import described_source
 from cshub.systems.salesforce.fields import ObjectFields
@@ -55,6 +55,13 @@ class SalesforceRecords(SalesforcePort):
         text = self._options.filter
         faults = check_fields(check_filter(text), self._options.object_name, self._client.describe) if text else []
         return [OptionFault("filter", f"column {item.column}: {item.reason}", item.remedy) for item in faults]
+
+    def option_warnings(self) -> list[OptionFault]:
+        """What is valid in the filter and finds nothing. Raises as :meth:`option_faults` does."""
+        _ = self._fields.description
+        text = self._options.filter
+        found = unknown_values(check_filter(text), self._options.object_name, self._client.describe) if text else []
+        return [OptionFault("filter", f"column {item.column}: {item.reason}", item.remedy) for item in found]
 
     def described(self, paths: Sequence[str]) -> ObjectSpec:
         """See :func:`described_source`."""

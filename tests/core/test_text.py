@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from html import escape
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,46 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=60) | st.text("ab <>/&;br
 )
 def test_markup_becomes_lines_of_plain_text(html: str, text: str) -> None:
     assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ('<a href="https://x.example">text</a>', "text (https://x.example)"),
+        ("See <a class=b href='https://x.example/a?b=1&amp;c=2'><b>the</b> plan</a>.",
+         "See the plan (https://x.example/a?b=1&c=2)."),
+        ("<A HREF=https://x.example target=_blank>one</A>, <a href=http://y.example>two</a>",
+         "one (https://x.example), two (http://y.example)"),
+        ('<a href="https://x.example/">https://x.example</a>', "https://x.example"),
+        ('<a href="https://www.x.example/">X.example</a>', "X.example"),
+        ('<a href="mailto:ada@x.example">ada@x.example</a>', "ada@x.example"),
+        ('<a href="mailto:ada@x.example">Ada</a>', "Ada (mailto:ada@x.example)"),
+        ('<p><a href="https://x.example"><img src="y"></a></p>', "https://x.example"),
+        ('<a href="https://x.example"><p>one</p></a>two', "one (https://x.example)\ntwo"),
+        ('<a href="#top">up</a> <a href="javascript:x()">run</a> <a name="n">here</a>', "up run here"),
+        ('<a href="https://x.example">never closed', "never closed"),
+        ("<script>'<a href=\"https://x.example\">no</a>'</script>kept", "kept"),
+    ],
+)  # fmt: skip
+def test_a_link_keeps_its_address_unless_its_text_is_it(html: str, text: str) -> None:
+    assert html_to_text(html) == text
+    assert html_to_text(text) == text
+
+
+@given(
+    st.sampled_from(["https://x.example/a", "http://y.example/?a=1&b=2", "mailto:ada@x.example", "#top", "/plan"]),
+    TEXTS.filter(lambda text: "<" not in text and "&" not in text),
+)
+def test_a_text_with_a_link_that_is_sent_back_is_no_edit(address: str, text: str) -> None:
+    html = f'<p>Before <a href="{escape(address)}">{escape(text)}</a> after</p>'
+    plain = html_to_text(html)
+    assert html_to_text(plain) == plain
+    assert normalise_text(plain) == normalise_text(html) == normalise_text(wrap_html(html))
+    assert normalise_text(wrap_html(plain)) == normalise_text(html)
+
+
+def test_many_links_without_an_end_are_read_quickly() -> None:
+    assert "text" in html_to_text('<a href="https://x.example">' * 20_000 + "text")
 
 
 @pytest.mark.parametrize("text", ["a < b", "5<6 and 7>6", "Ada <ada@seller.example>", "x << y", "<3"])

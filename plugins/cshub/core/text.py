@@ -22,6 +22,12 @@ _TAGS = (
 _AFTER_BRACKET = rf"/?(?:{_TAGS})(?=[\s/>])[^<>]*>|!--[^<>]*-->|!doctype[^<>]*>"
 _MARKUP = re.compile(f"<(?:{_AFTER_BRACKET})", re.IGNORECASE | re.DOTALL)
 _NOT_MARKUP = re.compile(f"<(?!{_AFTER_BRACKET})", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(
+    r"""<a\s(?:[^<>]*?\s)?href\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))[^<>]*>((?:(?!<a\s).)*?)</a\s*>""",
+    re.IGNORECASE | re.DOTALL,
+)
+_ADDRESS = re.compile(r"(?:https?://|mailto:)[^\s<>]+", re.IGNORECASE)
+_SCHEME = re.compile(r"^(?:https?://(?:www\.)?|mailto:|www\.)", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
 _BRACKETS = re.compile(r"<[^<>]*>")
 _WRAPPER = '<div class="html-parser-container">'
@@ -64,18 +70,35 @@ def has_markup(value: str) -> bool:
 def html_to_text(value: str) -> str:
     """HTML as plain text: br, p, div, li and other blocks become line breaks, tags vanish, entities are decoded once.
 
-    Scripts and styles vanish with their content. Angle brackets that are no known tag survive: ``a < b``,
+    A link keeps its address, ``text (https://x.example)``, unless its text is the address. Scripts and styles vanish
+    with their content. Angle brackets that are no known tag survive: ``a < b``,
     ``<ada@x.example>``. Plain text comes back as it is, apart from white space at line ends and at both ends.
     """
     value = clean_text(value)[0].replace("\r\n", "\n").replace("\r", "\n")
     if "<" in value:
-        value = _BREAK.sub("\n", value)
+        value = _LINK.sub(_linked, _BREAK.sub("\n", value))
         value = unescape(nh3.clean(_NOT_MARKUP.sub("&lt;", value), tags=set()))
     elif "&" in value:
         value = unescape(value)
     value = value.replace("\u00a0", " ")
     value = _TRAILING_BLANKS.sub("", value)
     return clean_text(_MANY_BREAKS.sub("\n\n", value))[0].strip()
+
+
+def _linked(found: re.Match[str]) -> str:
+    address = unescape(found[1] or found[2] or found[3] or "").strip()
+    inner = found[4].rstrip()
+    if not _ADDRESS.fullmatch(address):
+        return found[4]
+    text = " ".join(unescape(_BRACKETS.sub("", inner)).split())
+    if _bare(text) == _bare(address):
+        return found[4]
+    told = escape(address, quote=False)
+    return f"{inner} ({told}){found[4][len(inner) :]}" if text else told
+
+
+def _bare(address: str) -> str:
+    return _SCHEME.sub("", address).rstrip("/").casefold()
 
 
 def wrap_html(value: str) -> str:

@@ -110,7 +110,9 @@ _ALL: tuple[Transform, ...] = (
     Transform("strip", _textual(str.strip), TEXTUAL, Kind.TEXT, "without white space at both ends"),
     Transform("lower", _textual(str.lower), TEXTUAL, Kind.TEXT, "in lower case"),
     Transform("upper", _textual(str.upper), TEXTUAL, Kind.TEXT, "in upper case"),
-    Transform("html_to_text", _textual(html_to_text), TEXTUAL, Kind.TEXT, "markup to plain text; links keep their addresses"),
+    Transform(
+        "html_to_text", _textual(html_to_text), TEXTUAL, Kind.TEXT, "markup to plain text; links keep their addresses"
+    ),
     Transform("wrap_html", _textual(wrap_html), TEXTUAL, Kind.RICH_TEXT, "kept as safe rich text"),
     Transform(
         "truncate",

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,8 @@ import typer
 from cshub.core.errors import Fault, HubError, JobFileError, LockHeld, TransientError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.table import Table
 
 PIPE_WIDTH = 10_000  # columns when the output is no terminal and COLUMNS does not say otherwise: nothing is wrapped
 LEAST_WIDTH = 8  # columns that are kept for what may be broken, beside what may not
@@ -63,10 +64,9 @@ class Screen:
             return
         width = self.out.width
         for renderable in renderables:
-            is_text, crop = isinstance(renderable, str), not isinstance(renderable, Grid)
             if isinstance(renderable, Grid):
                 self.out.width = max(width, renderable.least_width)
-            self.out.print(renderable, highlight=False, markup=False, soft_wrap=is_text, crop=crop)
+            self.out.print(renderable, highlight=False, markup=False, soft_wrap=isinstance(renderable, str))
             self.out.width = width
 
     def note(self, text: str) -> None:
@@ -206,13 +206,31 @@ def fault_document(fault: Fault) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A plain table. ``least_width``: columns below which ids would be cut; a narrower terminal wraps its lines."""
+    """A plain table. ``widths``: of each column, all that it holds, and what it cannot do without."""
 
-    table: RenderableType
-    least_width: int
+    table: Table
+    widths: Sequence[tuple[int, int]]
+    indent: int
 
-    def __rich__(self) -> RenderableType:
-        return self.table
+    @property
+    def least_width(self) -> int:
+        """Columns below which ids would be cut; a narrower terminal wraps its lines."""
+        return self.indent + sum(least + _GAP for _, least in self.widths)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.padding import Padding
+
+        widths = [longest for longest, _ in self.widths]
+        room = options.max_width - self.indent - _GAP * (len(widths) - 1)
+        while sum(widths) > room:
+            spare = [(width, at) for at, (width, (_, least)) in enumerate(zip(widths, self.widths, strict=True))
+                     if width > least]  # fmt: skip
+            if not spare:
+                break
+            widths[max(spare)[1]] -= 1
+        for column, width in zip(self.table.columns, widths, strict=True):
+            column.width = width
+        yield Padding(self.table, (0, 0, 0, self.indent), expand=False)
 
 
 def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0) -> Grid:
@@ -220,24 +238,22 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int =
 
     Ids are never broken either.
     """
-    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=_lines(), show_edge=False, pad_edge=False, header_style="bold")
     cells = [[cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row] for row in rows]
-    least = indent
+    widths = []
     for name, column in zip(columns, zip(*cells, strict=True) if cells else [()] * len(columns), strict=True):
-        title = name.lstrip("#=")
-        whole = name.startswith("=")
+        title, whole = name.lstrip("#="), name.startswith("=")
         longest = max(len(title), *(cell.cell_len for cell in column), 0)
         ids = max((cell.cell_len for cell in column if _ID.fullmatch(cell.plain)), default=0)
-        least += _GAP + (longest if whole else max(ids, min(longest, LEAST_WIDTH)))
+        widths.append((longest, longest if whole else max(ids, min(longest, LEAST_WIDTH))))
         justify: Literal["left", "right"] = "right" if name.startswith("#") else "left"
-        table.add_column(title, justify=justify, overflow="fold", no_wrap=whole, min_width=ids or None)
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=whole)
     for row in cells:
         table.add_row(*row)
-    return Grid(Padding(table, (0, 0, 0, indent), expand=False) if indent else table, least)
+    return Grid(table, widths, indent)
 
 
 def facts(rows: Sequence[tuple[str, Any]]) -> RenderableType:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from cshub.core.errors import IdentityChanged, LinkMoved
-from cshub.core.records import Link, LinkSide, LinkState, Operation, Pair, RunKind
+from cshub.core.records import Link, LinkSide, LinkState, Operation, Outcome, Pair, RunKind
 from cshub.core.window import Window
 from cshub.ledger import Fence, Ledger
 from cshub.ledger import links as reading
+from cshub.ledger.database import READ_CHUNK
 from tests.ledger.cast import (
     JOB,
     MINUTE,
@@ -19,6 +22,7 @@ from tests.ledger.cast import (
     TARGET,
     at_work,
     begin,
+    entry_of,
     link_of,
     open_run,
     pair_of,
@@ -41,7 +45,7 @@ def both(ledger: Ledger, name: str = JOB) -> tuple[Pair, Pair, Fence]:
     ("source", "target", "told"),
     [
         (TARGET, (*SOURCE[:2], "other.example"), "the target chorus engagement of acme.chorus.example"),
-        (("chorus", "email", SOURCE[2]), TARGET, "leads to chorus email of acme.chorus.example"),
+        (("chorus", "email", SOURCE[2]), TARGET, "this job's is chorus email of acme.chorus.example. Nothing was read"),
     ],
 )
 def test_another_org_or_object_on_either_side_is_refused_in_the_words_of_the_job(
@@ -217,29 +221,62 @@ def test_a_record_in_an_open_write_of_one_direction_is_not_written_by_the_other(
         assert ledger.open_intents(pair) == ledger.open_intents(back) == [first, second]
 
 
-def test_records_that_another_pair_has_made_are_told_apart_from_those_it_only_found(ledger: Ledger) -> None:
-    _, fence = at_work(ledger)
-    tasks, service = ("salesforce", "Task", "00D1"), ("totango", "touchpoint", "service-17")
-    into = ledger.bind_pair("into", source=("chorus", "engagement", "acme"), target=tasks, now=NOW)
-    out = ledger.bind_pair("out", source=tasks, target=service, now=NOW)
-    elsewhere = ledger.bind_pair("elsewhere", source=SOURCE, target=(*tasks[:2], "00D2"), now=NOW)
-    for bound in (into, out, elsewhere):
-        ledger.open_run(
-            f"run-{bound.number}-x",
-            job_id=f"job-{bound.number}",
-            pair=bound,
-            kind=RunKind.SCHEDULED,
-            window=None,
-            job_digest="d",
-            now=NOW,
-        )
-    found = link_of(into, "found", created_at=None)
-    record(ledger, fence, link_of(into, "made"), found, parked(into, "waits"), run_id=f"run-{into.number}-x")
-    record(ledger, fence, link_of(elsewhere, "other"), run_id=f"run-{elsewhere.number}-x")
-    record(ledger, fence, link_of(out, "own", target={"key": "t1"}), run_id=f"run-{out.number}-x")
+TASKS, SERVICE = ("salesforce", "Task", "00D1"), ("totango", "task", "service-17")
 
-    asked = ["note-made", "note-found", "note-other", "own", "unknown"]
-    assert ledger.made_elsewhere(out, asked) == {"note-made"}
+
+def create(ledger: Ledger, pair: Pair, key: str, made: str, *, rule: str = "new", **more: Any) -> None:
+    """A run of ``pair`` makes ``made`` of ``key``; with an ``outcome`` it does something else."""
+    run_id = f"run-{pair.number}-{pair.mirrored}-{key}-{rule}"
+    ledger.open_run(
+        run_id, job_id=f"job-{pair.number}", pair=pair, kind=RunKind.MANUAL, window=None, job_digest="d", now=NOW
+    )
+    fence = ledger.acquire_lock("pair", holder="w", run_id=run_id, now=NOW, ttl=MINUTE)
+    link = ledger.links(pair, [key]).get(key) or link_of(pair, key, target={"key": made})
+    entry = replace(entry_of(key, target_key=made), rule=rule, **more)
+    ledger.record(fence, run_id, links=[link.having(target={"key": made})], decisions=[entry], now=NOW)
+    ledger.release(fence)
+
+
+def test_records_that_another_pair_has_made_are_told_apart_from_those_it_only_found(ledger: Ledger) -> None:
+    into = ledger.bind_pair("into", source=("chorus", "engagement", "acme"), target=TASKS, now=NOW)
+    out = ledger.bind_pair("out", source=TASKS, target=SERVICE, now=NOW)
+    elsewhere = ledger.bind_pair("elsewhere", source=SOURCE, target=(*TASKS[:2], "00D2"), now=NOW)
+    create(ledger, into, "m1", "made")
+    create(ledger, into, "m2", "found", rule="adopted", outcome=Outcome.UPDATED)
+    create(ledger, elsewhere, "m1", "other")
+    create(ledger, out, "own", "t1")
+
+    asked = ["made", "found", "other", "own", "unknown"]
+    assert ledger.made_elsewhere(out, asked) == {"made"}
     assert ledger.made_elsewhere(out, []) == set()
-    assert ledger.made_elsewhere(into, ["made"]) == set()
+    assert ledger.made_elsewhere(into, ["m1"]) == set()
     assert ledger.made_elsewhere(Pair(out.number, mirrored=True), ["t1"]) == set()
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_of_two_linked_records_only_the_one_that_the_hub_made_counts_as_made(ledger: Ledger, mirrored: bool) -> None:
+    sides = (SERVICE, TASKS) if mirrored else (TASKS, SERVICE)
+    both_ways = ledger.bind_pair("tasks", source=sides[0], target=sides[1], now=NOW)
+    outbound = Pair(both_ways.number, mirrored=not mirrored)
+    actions = ledger.bind_pair("actions", source=SERVICE, target=("salesforce", "Action__c", "00D1"), now=NOW)
+    visits = ledger.bind_pair("visits", source=TASKS, target=("salesforce", "Visit__c", "00D1"), now=NOW)
+    create(ledger, outbound, "55015", "00T-twin")
+    create(ledger, Pair(both_ways.number, mirrored), "00T-person", "55016")
+
+    assert ledger.made_elsewhere(actions, ["55015", "55016"]) == {"55016"}
+    assert ledger.made_elsewhere(visits, ["00T-twin", "00T-person"]) == {"00T-twin"}
+
+
+def test_what_an_undo_made_again_counts_as_made(ledger: Ledger) -> None:
+    into = ledger.bind_pair("into", source=("chorus", "engagement", "acme"), target=TASKS, now=NOW)
+    out = ledger.bind_pair("out", source=TASKS, target=SERVICE, now=NOW)
+    create(ledger, into, "m1", "first", rule="adopted", outcome=Outcome.UNCHANGED)
+    create(ledger, into, "m1", "again", rule="undone")
+    assert ledger.made_elsewhere(out, ["first", "again"]) == {"again"}
+
+
+def test_many_keys_are_told_apart_at_once(ledger: Ledger) -> None:
+    into = ledger.bind_pair("into", source=("chorus", "engagement", "acme"), target=TASKS, now=NOW)
+    out = ledger.bind_pair("out", source=TASKS, target=SERVICE, now=NOW)
+    create(ledger, into, "m1", "made")
+    assert ledger.made_elsewhere(out, [*map(str, range(READ_CHUNK)), "made"]) == {"made"}

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, and_, insert, or_, select
 from cshub.core.records import Change, DecisionEntry, Outcome, Pair
 from cshub.ledger import links
 from cshub.ledger.rows import DecisionRow
+from cshub.ledger.statements import among
 from cshub.ledger.tables import decision, run
 
 _WITH_RUN = select(decision, run.c.run_id, run.c.job_id).select_from(
@@ -51,6 +52,24 @@ def outcomes(connection: Connection, run_id: str) -> dict[str, Outcome]:
     here = and_(run.c.run_id == run_id, decision.c.mirrored == run.c.mirrored)
     rows = connection.execute(wanted.where(here).order_by(decision.c.id))
     return {source_key: Outcome(outcome) for source_key, outcome in rows}
+
+
+def created(connection: Connection, ways: Sequence[Pair], keys: Sequence[str]) -> set[str]:
+    """Those of these target keys whose records the hub has made in one of these directions of its pairs.
+
+    Also what an undo made again; not what the hub only found and linked.
+    """
+    if not ways:
+        return set()
+    by_way = or_(*(and_(decision.c.pair_id == way.number, decision.c.mirrored == way.mirrored) for way in ways))
+    here = and_(
+        decision.c.pair_id.in_({way.number for way in ways}),
+        decision.c.target_key.is_not(None),
+        among(connection, decision.c.target_key, keys),
+        decision.c.outcome == Outcome.CREATED.value,
+        by_way,
+    )
+    return set(connection.execute(select(decision.c.target_key).where(here)).scalars())
 
 
 def _values(entry: DecisionEntry, pair: Pair, run_number: int, now: datetime) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from cshub.core.records import (
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.ledger import decisions, intents, lock, pairs, plans, rejects, runs, upgrade, writes
-from cshub.ledger.database import Database
+from cshub.ledger.database import Database, chunks
 from cshub.ledger.link_writes import batch_of
 from cshub.ledger.links import LinkBook
 from cshub.ledger.rows import Closing, DecisionRow, Fence, IntentRequest, PlanKind, PlanRow, RejectRow, RunRow
@@ -194,8 +194,17 @@ class Ledger:
         return self._links.count(pair)
 
     def made_elsewhere(self, pair: Pair, source_keys: Sequence[str]) -> set[str]:
-        """Those of these source records that a job of another pair has made."""
-        return self._links.made_elsewhere(pair, source_keys)
+        """Those of these source records that a job of another pair has made; a person's with a twin are not among them.
+
+        Told by the audit: whoever writes a record's creation there has made it, in whichever direction.
+        """
+        with self.database.reading() as connection:
+            ways = pairs.pairs_into(connection, pair)
+        found: set[str] = set()
+        for part in chunks(source_keys) if ways else ():
+            with self.database.reading() as connection:
+                found |= decisions.created(connection, ways, part)
+        return found
 
     def linked(self, pair: Pair) -> Iterator[Link]:
         """All links with a record on both sides, in order of source key, read page by page.

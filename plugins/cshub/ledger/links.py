@@ -13,7 +13,6 @@ from cshub.core.window import Window
 from cshub.ledger.columns import UtcDateTime
 from cshub.ledger.database import Database, chunks
 from cshub.ledger.link_rows import WHOLE_LINKS, links_of, source_key, source_state, target_key
-from cshub.ledger.pairs import pairs_into
 from cshub.ledger.shapes import ShapeBook
 from cshub.ledger.statements import among
 from cshub.ledger.tables import IS_LINKED, link
@@ -57,20 +56,6 @@ class LinkBook:
         with self._database.reading() as connection:
             counted = connection.execute(select(state, func.count()).where(here).group_by(state))
             return {row[0]: row[1] for row in counted}
-
-    def made_elsewhere(self, pair: Pair, keys: Sequence[str]) -> set[str]:
-        with self._database.reading() as connection:
-            others = pairs_into(connection, pair)
-        found: set[str] = set()
-        for part in chunks(keys) if others else ():
-            with self._database.reading() as connection:
-                here = and_(
-                    link.c.pair_id.in_(others),
-                    among(connection, link.c.right_key, part),
-                    link.c.created_at.is_not(None),
-                )
-                found.update(connection.execute(select(link.c.right_key).where(here)).scalars())
-        return found
 
     def linked(self, pair: Pair) -> Iterator[Link]:
         key = source_key(pair)

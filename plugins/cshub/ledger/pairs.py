@@ -46,13 +46,17 @@ def bind(connection: Connection, name: str, source: Side, target: Side, now: dat
     return Pair(number, mirrored)
 
 
-def pairs_into(connection: Connection, seen: Pair) -> list[int]:
-    """Numbers of other pairs that were built with the source object of ``seen`` as their target."""
-    row = connection.execute(_WANTED.where(pair.c.id == seen.number)).one()
-    left, right = _stored(row)[1]
-    system, name, identity = right if seen.mirrored else left
-    here = (pair.c.right_system == system) & (pair.c.right_object == name) & (pair.c.right_identity == identity)
-    return list(connection.execute(select(pair.c.id).where(here, pair.c.id != seen.number)).scalars())
+def pairs_into(connection: Connection, seen: Pair) -> list[Pair]:
+    """Other pairs that have the source object of ``seen`` on a side, each in the direction that writes it."""
+    left, right = _stored(connection.execute(_WANTED.where(pair.c.id == seen.number)).one())[1]
+    wanted = right if seen.mirrored else left
+    others = map(_stored, connection.execute(_WANTED.where(pair.c.id != seen.number).order_by(pair.c.id)))
+    return [
+        Pair(number, mirrored)
+        for number, sides in others
+        for mirrored in (False, True)
+        if (sides.left if mirrored else sides.right) == wanted
+    ]
 
 
 def number_of(connection: Connection, name: str) -> int | None:

@@ -112,7 +112,10 @@ def _desired(run: Run, record: MappedRecord, link: Link | None, accounts: Mappin
 
 
 def _without_made(run: Run, drafts: Sequence[Desired], links: Mapping[str, Link]) -> list[Desired]:
-    """What another job of the hub has made in the source is left out: it has its own source already."""
+    """What another job of the hub has made in the source is left out: it has its own source already.
+
+    A record that a person made is not, though another job has made a twin of it elsewhere.
+    """
     if run.bound.job.include_made_records:
         return list(drafts)
     fresh = [

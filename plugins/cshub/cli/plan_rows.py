@@ -114,14 +114,26 @@ def counts_grid(counts: Mapping[str, int], skipped: Mapping[str, int]) -> Render
 
 def forecast_line(forecast: Forecast) -> str:
     if not forecast.calls:
-        return "Applying it would call the target for nothing."
-    cost = f"Applying it takes about {counted(forecast.calls, 'call')} to the target and"
+        return "There is nothing to apply: no call would be made."
+    cost = f"Applying it takes about {calls_text(forecast)} and"
     if forecast.waits_s < 1:
         return f"{cost} about {duration(forecast.seconds)}."
     return (
         f"{cost} at least {duration(forecast.seconds)}.\n"
         f"That is more than is left of the call budget: {duration(forecast.waits_s)} of it are waiting."
     )
+
+
+def calls_text(forecast: Forecast) -> str:
+    """Calls by system, the most first: ``75 calls to Totango, 12 calls to Salesforce``."""
+    most_first = sorted(forecast.by_system.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{counted(number, 'call')} to {system.capitalize()}" for system, number in most_first)
+
+
+def forecast_document(forecast: Forecast) -> dict[str, Any]:
+    """``calls``: to all systems."""
+    seconds = round(forecast.seconds, 1)
+    return {"calls": forecast.calls, "by_system": dict(forecast.by_system), "seconds": seconds}
 
 
 def _why(row: PlanRow) -> str:

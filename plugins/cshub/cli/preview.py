@@ -50,7 +50,7 @@ def preview(
     """
     from cshub.cli.asking import asked_of
     from cshub.cli.plan_report import window_document
-    from cshub.cli.plan_rows import forecast_line
+    from cshub.cli.plan_rows import forecast_document, forecast_line
     from cshub.cli.planning import mask_of, new_run_id, noted_run
     from cshub.cli.planning import preview as previewed
     from cshub.cli.wording import worded
@@ -92,7 +92,7 @@ def preview(
                 }
                 for item in records
             ],
-            "forecast": {"calls": forecast.calls, "seconds": round(forecast.seconds, 1)},
+            "forecast": forecast_document(forecast),
         }
     )
 

@@ -1,15 +1,19 @@
-"""What carrying out a plan will cost: every call to the target, and the time they take within the shared budget."""
+"""What carrying out a plan will cost: every call to both systems, and the time they take within the shared budgets."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 
-from cshub.core.planning import PlanRow
-from cshub.core.records import Action, Origin, RunKind
+from cshub.core.plan import count_plan, excesses
+from cshub.core.planning import PlanRow, Rule
+from cshub.core.ports import CallCounter
+from cshub.core.records import Action, Link, Origin, RunKind
 from cshub.pipeline.load import CHANGES_RECHECKED, CHANGES_RECHECKED_AFTER
 from cshub.pipeline.readback import SEARCH_LAG_S
 from cshub.pipeline.run import Run, known_pair
@@ -19,86 +23,204 @@ from cshub.pipeline.writes import OPERATIONS
 
 BATCH_S = 2.0  # a call that writes some hundred records, triggers of the org included: an estimate
 CALL_S = 0.1  # a call and the ledger's commits around it, when no budget holds it up: an estimate
-SIGN_IN = 1  # the target is asked whom the connection belongs to
-CATALOGUES = 1  # an update sends along what only the target's catalogue can check
+SIGN_IN = 1  # each system is asked whom the connection belongs to
+CATALOGUES = 1  # a create or update sends along what only the target's catalogue can check
 TEAM = 1  # read once per process, when people are looked up
 ACCOUNTS_A_CALL = 100  # two spellings of each, 200 values a call
 PEOPLE_OF_RECORDS_A_CALL = 50
 FOUND_A_CALL = 700  # records of a search by date
+DESCRIBED = 1  # a target that reads in batches describes its object once
+LOOKUPS = 3  # before a fresh look: the parents' object, the parents, and records that bear the source's id
 REVIEWED_KINDS = frozenset({RunKind.DRY, RunKind.APPLY})  # their plans wait for a person, and are looked at afresh
+
+
+class ById(Enum):
+    """How a system reads records by id."""
+
+    IN_BATCHES = "in batches"
+    BY_ACCOUNT = "one timeline for each account"
+    SINGLY = "one call for each record, and one timeline for each account"
+
+
+READS: Mapping[tuple[str, str], ById] = {
+    ("totango", "task"): ById.SINGLY,
+    ("totango", "touchpoint"): ById.BY_ACCOUNT,
+    ("totango", "campaign_touch"): ById.BY_ACCOUNT,
+}
+"""By system and object; any other reads in batches."""
+IDS_A_CALL: Mapping[str, int] = {"chorus": 50}  # of a source that reads in batches; any other takes as many as a target
+BESIDE: Mapping[str, int] = {"salesforce": 3, "totango": 1}
+"""What a source reads beside the records it is asked for by id: descriptions of objects, accounts, people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Calls to the target, the seconds from start to end, and how many of these are waited for the call budget."""
+    """Calls by system, the seconds from start to end, and how many of these are waited for the call budgets."""
 
-    calls: int
+    by_system: Mapping[str, int]
     seconds: float
     waits_s: float
+
+    @property
+    def calls(self) -> int:
+        return sum(self.by_system.values())
 
 
 def forecast_of(run: Run, rows: Sequence[PlanRow]) -> Forecast:
     """The cost of carrying out these rows of a plan now: writes, what they look up, looking again, reading back.
 
-    An estimate: answers that are lost, and edits made meanwhile, cost more.
+    A plan that a person sees first is looked at afresh before it is sent, in the source and in the target; one that
+    takes a run back only in the target. An estimate: answers that are lost, and edits made meanwhile, cost more.
     """
     writes = [row for row in rows if row.action in OPERATIONS]
-    if not writes:
-        return Forecast(0, 0.0, 0.0)
-    changes = [row for row in writes if row.action is not Action.CREATE]
-    pair = known_pair(run.bound, run.ledger)
-    open_writes = len(run.ledger.open_intents(pair)) if pair is not None else 0
-    if run.target.reads_cheaply:
-        return _in_batches(run, writes, open_writes)
-    read_back = _found([row for row in writes if _is_read_back(row)])
-    calls = SIGN_IN + open_writes + _sent(writes) + read_back
-    if run.kind in REVIEWED_KINDS:
-        calls += TEAM + _looked_at(writes)
-    calls += _looked_at_again(run, calls, changes)
-    waits_s = run.target.forecast(calls)
-    pauses_s = (SEARCH_LAG_S if read_back else 0.0) + (AFTER_TAKEOVER_S if open_writes else 0.0)
-    return Forecast(calls, max(waits_s, calls * CALL_S) + pauses_s, waits_s)
+    return _Costs(run, rows, writes).forecast() if writes else Forecast({}, 0.0, 0.0)
 
 
-def _in_batches(run: Run, writes: Sequence[PlanRow], open_writes: int) -> Forecast:
-    """A target that takes many records in a call, and shows as many."""
-    by_action = Counter(row.action for row in writes)
-    sent = sum(math.ceil(count / run.target.batch_size) for count in by_action.values())
-    looked_up = math.ceil(open_writes / READ_BATCH)
-    looks = 2 if run.kind in REVIEWED_KINDS else 1
-    calls = SIGN_IN + looked_up + sent + looks * math.ceil(len(writes) / READ_BATCH)
-    waits_s = run.target.forecast(calls)
-    pauses_s = AFTER_TAKEOVER_S if open_writes else 0.0
-    return Forecast(calls, max(waits_s, sent * BATCH_S) + pauses_s, waits_s)
+@dataclass
+class _Costs:
+    run: Run
+    rows: Sequence[PlanRow]
+    writes: Sequence[PlanRow]
 
+    def forecast(self) -> Forecast:
+        ours, theirs = self._target_calls(), self._source_calls()
+        late = self._late(ours)
+        for start in range(0, len(late), CHANGES_RECHECKED):
+            batch = late[start : start + CHANGES_RECHECKED]
+            ours += self._looked_at(batch)
+            theirs += 0 if self._is_undo else self._read_by_id(batch)
+        ours += TEAM if late and not self._is_reviewed else 0
+        calls: Counter[str] = Counter()
+        calls[self.run.bound.source.system] += theirs
+        calls[self.run.bound.target.system] += ours
+        ports: dict[str, CallCounter] = {self.run.bound.target.system: self.run.target}
+        if theirs:
+            ports.setdefault(self.run.bound.source.system, self.run.source)
+        waits_s = max(port.forecast(calls[system]) for system, port in ports.items())
+        work_s = calls.total() * CALL_S + (self._sent * BATCH_S if self.run.target.reads_cheaply else 0.0)
+        pauses_s = (SEARCH_LAG_S if self._read_back else 0.0) + (AFTER_TAKEOVER_S if self._open_writes else 0.0)
+        return Forecast(
+            {name: count for name, count in calls.items() if count}, max(waits_s, work_s) + pauses_s, waits_s
+        )
 
-def _sent(writes: Sequence[PlanRow]) -> int:
-    """The writes themselves; a record that was never read back is looked up before it is changed."""
-    changed = [row for row in writes if row.action is not Action.CREATE]
-    looked_up = sum(not row.target_extra for row in changed)
-    return len(writes) + looked_up + (CATALOGUES if any(row.action is Action.UPDATE for row in changed) else 0)
+    @cached_property
+    def _is_undo(self) -> bool:
+        return all(row.rule is Rule.UNDONE for row in self.writes)
 
+    @cached_property
+    def _is_reviewed(self) -> bool:
+        """Whether a person sees the plan first: of its kind, or because it exceeds the guard."""
+        if self.run.kind in REVIEWED_KINDS:
+            return True
+        return bool(excesses(count_plan(self.rows), self.run.bound.job.guard, linked=self._linked))
 
-def _looked_at(rows: Sequence[PlanRow]) -> int:
-    """Planning rows afresh: accounts, people, the target by date, and by account or date what no window leads to."""
-    accounts = math.ceil(len({row.account_id for row in rows}) / ACCOUNTS_A_CALL)
-    people = math.ceil(len(rows) / PEOPLE_OF_RECORDS_A_CALL)
-    elsewhere = [row for row in rows if row.origin is not Origin.WINDOW]
-    timelines = {row.account_id for row in elsewhere if row.target_key is not None}
-    released = sum(row.target_key is None for row in elsewhere)
-    return accounts + people + _found([row for row in rows if row.origin is Origin.WINDOW]) + len(timelines) + released
+    @cached_property
+    def _links(self) -> Mapping[str, Link]:
+        pair = known_pair(self.run.bound, self.run.ledger)
+        return self.run.ledger.links(pair, [row.source_key for row in self.writes]) if pair is not None else {}
 
+    @cached_property
+    def _linked(self) -> int:
+        pair = known_pair(self.run.bound, self.run.ledger)
+        return sum(self.run.ledger.count_links(pair).values()) if pair is not None else 0
 
-def _looked_at_again(run: Run, calls: int, changes: Sequence[PlanRow]) -> int:
-    """Changes that the budget puts off are looked at again before they are sent, some at a time."""
-    at_once = bisect_right(range(calls + 1), CHANGES_RECHECKED_AFTER.total_seconds(), key=run.target.forecast) - 1
-    late = changes[math.ceil(len(changes) * at_once / calls) :]
-    again = sum(_looked_at(late[start : start + CHANGES_RECHECKED]) for start in range(0, len(late), CHANGES_RECHECKED))
-    return again + (TEAM if late and run.kind not in REVIEWED_KINDS else 0)
+    @cached_property
+    def _open_writes(self) -> int:
+        pair = known_pair(self.run.bound, self.run.ledger)
+        return len(self.run.ledger.open_intents(pair)) if pair is not None else 0
 
+    @cached_property
+    def _target_reads(self) -> ById:
+        ref = self.run.bound.target
+        return READS.get(
+            (ref.system, ref.object), ById.IN_BATCHES if self.run.target.reads_cheaply else ById.BY_ACCOUNT
+        )
 
-def _is_read_back(row: PlanRow) -> bool:
-    return row.action is not Action.DELETE and row.origin is Origin.WINDOW
+    @cached_property
+    def _sent(self) -> int:
+        """Calls that write."""
+        by_action = Counter(row.action for row in self.writes)
+        return sum(math.ceil(count / self.run.target.batch_size) for count in by_action.values())
+
+    @cached_property
+    def _read_back(self) -> int:
+        if self.run.target.reads_cheaply:
+            return 0
+        return _found([row for row in self.writes if row.action is not Action.DELETE and row.origin is Origin.WINDOW])
+
+    def _target_calls(self) -> int:
+        if self.run.target.reads_cheaply:
+            settled = math.ceil(self._open_writes / READ_BATCH)
+            around = DESCRIBED + (TEAM if self._is_reviewed else 0)
+            around += LOOKUPS if self._is_reviewed and not self._is_undo else 0
+            looks = 2 if self._is_reviewed else 1
+            return SIGN_IN + around + settled + self._sent + looks * math.ceil(len(self.writes) / READ_BATCH)
+        calls = SIGN_IN + self._open_writes + self._sent + self._looked_up() + self._read_back
+        if self._is_reviewed:
+            calls += self._looked_at(self.writes) + (0 if self._is_undo else TEAM)
+        return calls
+
+    def _looked_up(self) -> int:
+        """What writes read first: the catalogue, and a record that was never read back, of its account."""
+        sends_choices = any(row.action is not Action.DELETE for row in self.writes)
+        unread = 0
+        if self._target_reads is ById.BY_ACCOUNT:
+            unread = sum(row.action is not Action.CREATE and not row.target_extra for row in self.writes)
+        return unread + (CATALOGUES if sends_choices else 0)
+
+    def _source_calls(self) -> int:
+        """Signing in, and each record by id where the plan is looked at afresh."""
+        if self._is_undo or not self._is_reviewed:
+            return SIGN_IN
+        return SIGN_IN + self._read_by_id(self.writes)
+
+    def _read_by_id(self, rows: Sequence[PlanRow]) -> int:
+        """Reading these records in the source."""
+        ref = self.run.bound.source
+        beside = BESIDE.get(ref.system, 0)
+        kind = READS.get((ref.system, ref.object), ById.IN_BATCHES)
+        if kind is ById.IN_BATCHES:
+            return beside + math.ceil(len(rows) / IDS_A_CALL.get(ref.system, READ_BATCH))
+        if kind is ById.SINGLY:
+            return beside + len(rows) + len({row.account_id for row in rows})
+        homes = {link.source.account_id for row in rows if (link := self._links.get(row.source_key)) is not None}
+        return beside + len(homes) + (1 if any(row.source_key not in self._links for row in rows) else 0)
+
+    def _looked_at(self, rows: Sequence[PlanRow]) -> int:
+        """Planning rows afresh: accounts, people, the target by date, and by id what no window leads to.
+
+        Rows that take a run back are read by id alone.
+        """
+        if self.run.target.reads_cheaply:
+            return math.ceil(len(rows) / READ_BATCH)
+        if self._is_undo:
+            return self._shown_by_id(rows)
+        accounts = math.ceil(len({row.account_id for row in rows}) / ACCOUNTS_A_CALL)
+        people = math.ceil(len(rows) / PEOPLE_OF_RECORDS_A_CALL)
+        elsewhere = [row for row in rows if row.origin is not Origin.WINDOW]
+        released = sum(row.target_key is None for row in elsewhere)
+        found = _found([row for row in rows if row.origin is Origin.WINDOW])
+        return accounts + people + found + self._shown_by_id(elsewhere) + released
+
+    def _shown_by_id(self, rows: Sequence[PlanRow]) -> int:
+        """Reading by id the target's records of these rows."""
+        held = [row for row in rows if row.target_key is not None]
+        timelines = len({self._home(row) for row in held})
+        return timelines + (len(held) if self._target_reads is ById.SINGLY else 0)
+
+    def _home(self, row: PlanRow) -> str | None:
+        """The account of the target's record: a row that deletes may not name it."""
+        link = self._links.get(row.source_key)
+        return row.account_id or (link.target.account_id if link is not None else None)
+
+    def _late(self, calls: int) -> Sequence[PlanRow]:
+        """Changes that the budget puts off: they are looked at again before they are sent, some at a time."""
+        if self.run.target.reads_cheaply:
+            return []
+        changes = [row for row in self.writes if row.action is not Action.CREATE]
+        limit_s = CHANGES_RECHECKED_AFTER.total_seconds()
+        at_once = bisect_right(range(calls + 1), limit_s, key=self.run.target.forecast) - 1
+        return changes[math.ceil(len(changes) * at_once / calls) :]
 
 
 def _found(rows: Sequence[PlanRow]) -> int:

@@ -246,7 +246,7 @@ def test_a_touchpoint_that_another_job_of_the_hub_made_is_not_carried_on(tmp_pat
     made = sync.lab.act("totango", "create_touchpoint", account_id=account, subject="From a meeting", content="Text.")
     ledger, now = sync.lab.ledger, sync.lab.clock.now()
     from cshub.core.linking import new_link
-    from cshub.core.records import RunKind
+    from cshub.core.records import DecisionEntry, RunKind
 
     pair = ledger.bind_pair(
         "meetings",
@@ -259,7 +259,8 @@ def test_a_touchpoint_that_another_job_of_the_hub_made_is_not_carried_on(tmp_pat
     link = new_link(pair, "M1", now).having(
         source={"state": LinkState.IN_STEP}, target={"key": str(made["note_id"])}, created_at=now
     )
-    ledger.record(fence, "r1", links=[link], decisions=[], now=now)
+    entry = DecisionEntry("M1", Outcome.CREATED, "new", target_key=str(made["note_id"]))
+    ledger.record(fence, "r1", links=[link], decisions=[entry], now=now)
     ledger.release(fence)
     sync.lab.wait(minutes=5)
     done = sync.outbound()

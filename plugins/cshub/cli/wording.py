@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+MADE = "made_by_other_job"
 INTERRUPTED = "A person interrupted it. The next run goes on from what is in the ledger."
 RULES: Mapping[str, str] = {
     "new": "not seen before: it is created in the target",
@@ -35,7 +36,7 @@ RULES: Mapping[str, str] = {
     "source_not_readable": "the source did not give it when asked by id: deleted, private or hidden",
     "target_not_readable": "the target did not show its record, nor proved it gone: it is looked at again next time",
     "undone": "a change of an earlier run was taken back",
-    "made_by_other_job": "another job of this hub made it: it is not carried on (include_made_records)",
+    MADE: "another job of this hub made it (include_made_records)",
     "moved_since_plan": "it changed after the plan was made, so the plan's row was left out",
 }
 UNDONE: Mapping[str, str] = {
@@ -68,7 +69,7 @@ def explained(rule: str) -> str:
 def explained_row(action: str, rule: str, reason: str) -> str:
     """Why a row of a plan is planned so."""
     if rule == "filtered" and reason:
-        return worded(reason)
+        return RULES[MADE] if reason == MADE else worded(reason)
     if rule == "undone":
         return LEFT_OUT.get(reason) or UNDONE.get(action) or explained(rule)
     if rule == "no_account_reference" and reason != rule:

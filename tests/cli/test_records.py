@@ -96,6 +96,12 @@ def test_an_unknown_job_has_no_status(cshub: Cshub) -> None:
     assert f"Did you mean {JOB}?" in answer.err
 
 
+def test_the_history_of_a_job_that_does_not_exist_names_the_nearest_one(connected: Cshub) -> None:
+    answer = connected("history", JOB[:-3])
+    assert answer.code == 1
+    assert "there is no such job" in answer.err and f"Did you mean {JOB}?" in answer.err
+
+
 def test_the_history_lists_the_runs_newest_first(connected: Cshub, applied: Mapping[str, Any]) -> None:
     runs = connected.json("history", JOB)["runs"]
     assert [run["kind"] for run in runs] == ["apply", "dry"]

@@ -111,3 +111,22 @@ def test_an_incomplete_connection_is_told_with_what_is_missing(cshub: Cshub, mon
     answer = cshub("salesforce", "limits")
     assert answer.code == 1
     assert "domain, consumer_key and consumer_secret are missing" in answer.err
+
+
+def test_the_count_of_a_query_is_shown(org: Cshub) -> None:
+    soql = "SELECT COUNT() FROM Event"
+    number = org.json("salesforce", "query", soql)["count"]
+    assert number == len(org.json("salesforce", "query", "SELECT Id FROM Event")["records"]) > 0
+    assert org.ok("salesforce", "query", soql).out == f"The count is {number}.\n"
+    assert org.ok("salesforce", "query", soql, "--csv").out.splitlines() == ["count", str(number)]
+    assert org("salesforce", "query", soql, "--all").code == 2
+
+
+def test_a_fault_of_a_query_is_told_of_the_query(org: Cshub) -> None:
+    answer = org("salesforce", "query", "SELECT Nothing FROM Event")
+    assert answer.code == 1
+    assert "in the query" in answer.err and "job file" not in answer.err
+
+
+def test_an_empty_cell_of_a_description_is_empty(org: Cshub) -> None:
+    assert '""' not in org.ok("salesforce", "describe", "Event").out

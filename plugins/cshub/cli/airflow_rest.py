@@ -132,6 +132,12 @@ class AirflowRest:
         }
         return list(self._get(f"dags/{quote(dag_id)}/dagRuns", query)["dag_runs"])
 
+    def running(self, dag_id: str) -> list[str]:
+        """Ids of the runs of a DAG that are at work or wait for an answer, the oldest first."""
+        query = {"state": RunState.RUNNING.value, "limit": "100", "order_by": "run_after"}
+        found = self._get(f"dags/{quote(dag_id)}/dagRuns", query)
+        return [str(run["dag_run_id"]) for run in found["dag_runs"]]
+
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         return dict(self._call("GET", path, params=params))
 

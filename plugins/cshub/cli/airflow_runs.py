@@ -118,15 +118,41 @@ def ready(screen: Screen, rest: AirflowRest, job: str, *, unpause: bool) -> None
 
 def _follow(screen: Screen, rest: AirflowRest, job: str, run_id: str) -> RunState:
     asked = False
+    told = ""
     with screen.err.status("Waiting for Airflow…") as status:
         while not (state := rest.run_state(job, run_id)).finished:
+            if state is RunState.QUEUED:
+                waits_for = queued_behind(rest, job, run_id)
+                if waits_for and waits_for != told:
+                    screen.note(waits_for)
+                told = waits_for or told
+                status.update("Queued in Airflow…")
+                time.sleep(POLL_S)
+                continue
             states = rest.task_states(job, run_id)
             line = "  ".join(f"{SIGNS.get(states.get(step), '·')} {step}" for step in STEPS)
             running = next((step for step in STEPS if states.get(step) == "running"), None)
-            told = rest.progress(job, run_id, running) if running else {}
-            status.update(f"{line}   {progress_text(told) if told else ''}")
+            progress = rest.progress(job, run_id, running) if running else {}
+            status.update(f"{line}   {progress_text(progress) if progress else ''}")
             if states.get("approve") in WAITING and not asked:
                 asked = True
                 screen.note(f"The plan exceeds the guard and waits for a person: {rest.base_url}/required_actions")
             time.sleep(POLL_S)
     return state
+
+
+def queued_behind(rest: AirflowRest, job: str, run_id: str) -> str:
+    """Which run of the job holds a queued one back, and whether it waits for a person; "" when none does.
+
+    A job has one run at a time (``max_active_runs``), and a run whose plan waits for an answer is one.
+    """
+    ahead = next((found for found in rest.running(job) if found != run_id), None)
+    if ahead is None:
+        return ""
+    if rest.task_states(job, ahead).get("approve") in WAITING:
+        return (
+            f"Queued behind the run {ahead}, whose plan waits for a person to approve or reject it: "
+            f"{rest.base_url}/required_actions\n"
+            "This run starts when that is answered, or when the time to answer (guard.wait_hours) is over."
+        )
+    return f"Queued behind the run {ahead}, which is still at work: {rest.base_url}/dags/{job}/runs/{ahead}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -48,10 +49,19 @@ app = typer.Typer(
 )
 
 
+def tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cshub {metadata.version('cshub')}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=tell_version)
+    ] = False,
 ) -> None:
     """Keeps Chorus, Salesforce and Totango in step: check, preview, plan, run and look into integration jobs."""
     enter(as_json=as_json, debug=debug)

@@ -68,6 +68,7 @@ def history(
     """List the runs of a job, newest first."""
     from cshub.cli.asking import local_time, name_default_ledger, opened_ledger
     from cshub.cli.job_status import run_document, seen_outcome, short_run
+    from cshub.library import JobLibrary
 
     screen = begin(as_json)
     name_default_ledger(screen)
@@ -87,6 +88,7 @@ def history(
         ]
         screen.show(grid(("=started", "=kind", "=outcome", "records", "run"), rows))
     else:
+        JobLibrary.from_settings().path_of(job)
         screen.show(f"{job} has not run yet. Start it with `cshub run {job}`.")
     screen.document({"job": job, "runs": [run_document(row, outcomes[row.run_id]) for row in found]})
 

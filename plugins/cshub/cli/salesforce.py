@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +14,12 @@ from cshub.cli.clients import Connection, SalesforceUrl, salesforce_client
 from cshub.cli.csv_text import STDOUT, write_csv
 from cshub.cli.options import Json, examples
 from cshub.cli.screen import begin, counted, grid
+from cshub.core.errors import SpecError
 
 if TYPE_CHECKING:
     from cshub.systems.salesforce.models import FieldDescription
 
+_COUNT = re.compile(r"\s*SELECT\s+COUNT\s*\(\s*\)", re.IGNORECASE)
 MOST_DAYS = 15  # that deleted records are told back (docs/vendors/salesforce.md §2.4)
 
 app = typer.Typer(
@@ -40,10 +44,23 @@ def query(
 ) -> None:
     """Run a query and show all its records."""
     screen = begin(as_json)
-    with salesforce_client(connection, url) as client:
-        records = [row for page in client.query(soql, include_deleted=include_deleted) for row in page]
+    count: int | None = None
+    if include_deleted and _COUNT.match(soql):
+        raise typer.BadParameter("COUNT() leaves out deleted records: write SELECT COUNT(Id) FROM …, or no --all")
+    with salesforce_client(connection, url) as client, _told_of_the_query():
+        if _COUNT.match(soql):
+            count = client.count(soql)
+            records = []
+        else:
+            records = [row for page in client.query(soql, include_deleted=include_deleted) for row in page]
     if screen.as_json:
-        screen.document({"records": [_bare(row) for row in records]})
+        screen.document({"records": [_bare(row) for row in records], **({} if count is None else {"count": count})})
+        return
+    if count is not None:
+        if as_csv:
+            write_csv(STDOUT, ["count"], [[count]])
+        else:
+            screen.show(f"The count is {count:,}.")
         return
     rows = [dict(_flat(row)) for row in records]
     columns = _columns(rows)
@@ -61,11 +78,13 @@ def describe(
     object_name: ObjectName, connection: Connection = None, url: SalesforceUrl = None, as_json: Json = False
 ) -> None:
     """List the fields of an object as the signed-in user sees them."""
+    from rich.text import Text
+
     screen = begin(as_json)
     with salesforce_client(connection, url) as client:
         found = client.describe(object_name)
     fields = sorted(found.fields.values(), key=lambda item: item.name)
-    rows = [(item.name, _kind(item), item.label, ", ".join(_traits(item))) for item in fields]
+    rows = [(item.name, _kind(item), Text(item.label), Text(", ".join(_traits(item)))) for item in fields]
     screen.show(grid(("=field", "type", "label", ""), rows), counted(len(fields), "field"))
     screen.document(
         {
@@ -115,6 +134,15 @@ def deleted(
             "has_gap": found.has_gap,
         }
     )
+
+
+@contextmanager
+def _told_of_the_query() -> Iterator[None]:
+    """A fault of the query is the query's: there is no job file here."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError(str(error).replace(" in the job file", " in the query")) from error
 
 
 def _bare(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _words(item: ErrorDetails, model: type[BaseModel]) -> Words:
     if item["type"] == "extra_forbidden":
         return "there is no such setting", _did_you_mean(str(item["loc"][-1]), model, item["loc"][:-1])
     if item["type"] == "string_pattern_mismatch" and context.get("pattern") in _PATTERNS:
-        return _PATTERNS[context["pattern"]](str(item["input"]))
+        return _PATTERNS[context["pattern"]](str(item["input"]), str(item["loc"][-1]))
     if item["type"] in _WORDS:
         return _WORDS[item["type"]](item["input"], context)
     reason = item["msg"].removeprefix("Value error, ")
@@ -83,20 +83,21 @@ def _not_listed(value: Any, context: Mapping[str, Any]) -> Words:
     return f"{value!r} is not one of the values", suggest(str(value), known)
 
 
-def _no_slug(value: str) -> Words:
+def _no_slug(value: str, field: str) -> Words:
     better = re.sub("[^a-z0-9]+", "_", value.lower()).strip("_")
-    example = better if re.search(SLUG_PATTERN, better) else "chorus_touchpoints"
+    example = better if re.search(SLUG_PATTERN, better) else _SLUGS.get(field, "chorus_touchpoints")
     return (
         f"{value!r} must be 3 to 80 lower-case letters, digits and underscores, the first one a letter",
         f"Write it such as `{example}`.",
     )
 
 
-def _no_time(value: str) -> Words:
+def _no_time(value: str, _: str) -> Words:
     return f"{value!r} must be a time of day, HH:MM", 'Write two digits each, such as "07:30".'
 
 
-_PATTERNS: Mapping[str, Callable[[str], Words]] = {SLUG_PATTERN: _no_slug, TIME_PATTERN: _no_time}
+_PATTERNS: Mapping[str, Callable[[str, str], Words]] = {SLUG_PATTERN: _no_slug, TIME_PATTERN: _no_time}
+_SLUGS: Mapping[str, str] = {"reason": "internal_meeting"}  # an example for a field that holds no job's name
 _NO_TRANSFORM: Words = (
     "must be the name of a transform, with its argument if it takes one",
     "Write it such as `- strip` or `- truncate: 12000`.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.cli.conftest import JOB, Cshub
 from cshub.cli.asking import opened_ledger
 from cshub.cli.plan_rows import csv_rows, row_document
 from cshub.cli.planning import mask_of
+from cshub.cli.story import Sighting
 from cshub.core.planning import PlanRow, Rule
 from cshub.core.records import (
     Action,
@@ -115,8 +117,8 @@ def test_both_jobs_tell_the_same_story_by_the_key_of_either_side(told: Cshub, jo
 def test_the_story_names_job_direction_winner_loser_and_what_an_undo_took_back(told: Cshub) -> None:
     lines = told.ok("why", INBOUND, EVENT).out.splitlines()
     text = "\n".join(" ".join(line.split()) for line in lines)
-    assert f"Salesforce: record {EVENT}\n{INBOUND}, Salesforce → Totango: deleted: " in text
-    assert f"Totango: record {NOTE} in account {ACCOUNT}\n{OUTBOUND}, Totango → Salesforce: deleted: " in text
+    assert f"Salesforce: record {EVENT}\n{INBOUND}, Salesforce → Totango: set aside: " in text
+    assert f"Totango: record {NOTE} in account {ACCOUNT}\n{OUTBOUND}, Totango → Salesforce: set aside: " in text
     assert f"CONFLICT KEPT 2026-11-19 23:00 {OUTBOUND} r1\nTotango → Salesforce: changed on both sides" in text
     assert "field in Totango (lost) in Salesforce (stands)" in text
     assert "Subject Review, part 2 Review, moved" in text
@@ -124,6 +126,50 @@ def test_the_story_names_job_direction_winner_loser_and_what_an_undo_took_back(t
     assert "subject Review, part 2 Review, moved" in text
     assert f"a change of an earlier run was taken back: {INBOUND}:r0" in " ".join(text.split())
     assert "dana@vendor.example" not in text and "d•••" in text
+
+
+def test_a_record_that_an_undo_took_away_is_told_so_and_how_it_is_made_again(told: Cshub) -> None:
+    text = " ".join(told.ok("why", INBOUND, EVENT).out.split())
+    assert "set aside: gone from Totango by an undo" in text
+    assert f"`cshub run {INBOUND} --record {EVENT}` does" in text
+    assert "by a person" not in text
+
+
+@pytest.mark.parametrize("has_partner", [True, False])
+def test_a_record_that_an_undo_made_again_is_not_told_as_deleted(
+    cshub: Cshub, monkeypatch: pytest.MonkeyPatch, has_partner: bool
+) -> None:
+    jobs = cshub.folder / "jobs"
+    jobs.mkdir()
+    for name in (INBOUND, OUTBOUND) if has_partner else (INBOUND,):
+        shutil.copy(PROJECT / "include" / "jobs" / f"{name}.yaml", jobs)
+    monkeypatch.setenv("CSHUB_JOBS_DIR", str(jobs))
+    with opened_ledger() as ledger:
+        sides = ("salesforce", "event", "org"), ("totango", "touchpoint", "tenant")
+        pair = ledger.bind_pair("salesforce_touchpoints", source=sides[0], target=sides[1], now=BEGAN)
+    ended = {"state": LinkState.GONE}
+    first = Link(pair, LinkSide(EVENT), LinkSide("1", ACCOUNT), first_seen_at=BEGAN).having(source=ended, target=ended)
+    tell(0, INBOUND, "r0", pair, DecisionEntry(EVENT, Outcome.DELETED, "deleted_in_source", target_key="1"), first)
+    assert cshub.json("why", INBOUND, EVENT)["link"]["meaning"].startswith("deleted on both sides")
+    with opened_ledger() as ledger:
+        stored = ledger.links(pair, [EVENT])[EVENT]
+    aside = {"state": LinkState.DELETED}
+    again = stored.having(source=aside, target={**aside, "key": NOTE})
+    tell(1, INBOUND, "r1", pair, DecisionEntry(EVENT, Outcome.CREATED, "undone", target_key=NOTE), again)
+    named = f"{OUTBOUND} --record {NOTE}" if has_partner else f"{INBOUND} --record {EVENT}"
+    story = cshub.json("why", INBOUND, NOTE)
+    assert "an undo made it again in Totango" in story["link"]["meaning"]
+    assert all(f"`cshub run {named}` brings it back" in way["meaning"] for way in story["directions"])
+    text = " ".join(cshub.ok("why", INBOUND, EVENT).out.split())
+    assert "set aside: an undo made it again in Totango" in text
+    assert ("provided Salesforce has its record" in text) is not has_partner
+    assert "by a person" not in text and "deleted on both sides" not in text
+
+
+def test_runs_that_pass_by_what_an_undo_set_aside_are_told_so() -> None:
+    seen = Sighting(INBOUND, "r2", BEGAN, Rule.BOTH_DELETED)
+    assert seen.why.startswith("deleted on both sides")
+    assert replace(seen, aside=True).why.startswith("an undo has set it aside")
 
 
 PEOPLE = {"Owner.Email": "dana@vendor.example", "Who.Phone": "020 1234", "Private_Email__c": "d@home.example"}

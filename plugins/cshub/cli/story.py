@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cshub.cli.asking import opened_ledger
 from cshub.cli.personal import Mask
 from cshub.cli.planning import mask_of
+from cshub.cli.wording import ASIDE, MADE, STATES, explained, made_again, taken_away, worded
 from cshub.core.errors import StateError
 from cshub.core.ids import capitals_needed, has_lost_its_case, is_salesforce_id, to_18
 from cshub.core.jobs import BoundJob
 from cshub.core.planning import Rule
-from cshub.core.records import Action, Link, LinkState, Pair
+from cshub.core.records import Action, Link, LinkState, Outcome, Pair
 from cshub.ledger import DecisionRow, Ledger, RejectRow
 from cshub.library import JobLibrary
 from cshub.pipeline.diff import PLAN_SCHEMA
@@ -24,6 +25,8 @@ from cshub.systems import registry
 
 RECENT_RUNS = 50
 RECENT_PLANS = 200
+_SETTING_ASIDE = frozenset({Outcome.CREATED, Outcome.DELETED, Outcome.UNCHANGED})
+_ENDED = frozenset({Rule.DELETED_IN_TARGET, Rule.BOTH_DELETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,17 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A run that saw the record and left it as it was."""
+    """A run that saw the record and left it as it was. ``aside``: because an undo has set it aside."""
 
     job_id: str
     run_id: str
     at: datetime
     rule: str
+    aside: bool = False
+
+    @property
+    def why(self) -> str:
+        return ASIDE if self.aside else explained(self.rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,35 @@ class Story:
         link = self.link
         sides = [(self.own, link.source if link else None), (self.back, link.target if link else None)]
         return [(way, side.key if side else None, side.state if side else None) for way, side in sides if way]
+
+    @property
+    def aside(self) -> DecisionRow | None:
+        """The decision by which an undo set the record aside, where it still is."""
+        last = next((row for row in reversed(self.decisions) if row.rule != Rule.MOVED_SINCE_PLAN), None)
+        link = self.link
+        if last is None or last.rule != Rule.UNDONE or last.outcome not in _SETTING_ASIDE or link is None:
+            return None
+        return last if {link.source.state, link.target.state} == {LinkState.DELETED} else None
+
+    def told(self, state: LinkState) -> str:
+        """A direction's state in words: its name and what it means."""
+        row = self.aside
+        if row is None:
+            return f"{worded(state.value)}: {STATES[state.value]}"
+        return f"set aside: {self.meaning(state)}"
+
+    def meaning(self, state: LinkState) -> str:
+        row, link = self.aside, self.link
+        if row is None or link is None:
+            return STATES[state.value]
+        way = self.way(row)
+        named = f"cshub run {way.job_id} --record {row.source_key}"
+        if row.outcome is not Outcome.CREATED:
+            return taken_away(way.target, named)
+        other = self.back if way is self.own else self.own
+        if other is None:
+            return made_again(way.target, named, source=way.source)
+        return made_again(way.target, f"cshub run {other.job_id} --record {row.target_key}")
 
     def way(self, row: DecisionRow | RejectRow) -> Direction:
         """The direction in which a decision was made, or a row rejected."""
@@ -119,7 +156,12 @@ def story_of(job_id: str, key: str, *, show_personal: bool) -> Story:
         )
     told = names[0] if link is not None else _source_key(decisions, rejects, key)
     unchanged.sort(key=lambda item: item.at)
-    return Story(own, told, link, decisions, rejects, unchanged, back, undone)
+    story = Story(own, told, link, decisions, rejects, unchanged, back, undone)
+    aside = story.aside
+    if aside is None:
+        return story
+    left = [replace(item, aside=item.at >= aside.at and item.rule in _ENDED) for item in unchanged]
+    return replace(story, unchanged=left)
 
 
 def _alike(ledger: Ledger, pair: Pair, key: str) -> Link | None:
@@ -154,7 +196,8 @@ def sightings(ledger: Ledger, staging: Staging, job_id: str, keys: Sequence[str]
         silent = (rows["action"] == Action.SKIP.value) & rows["link_version"].notna() & rows["source"].isna()
         left = silent | (rows["action"] == Action.UNCHANGED.value)
         mine = rows[rows["source_key"].isin(keys) & left]
-        found += [Sighting(job_id, run.run_id, run.opened_at, str(rule)) for rule in mine["rule"]]
+        rules = [reason if reason == MADE else rule for rule, reason in zip(mine["rule"], mine["reason"], strict=True)]
+        found += [Sighting(job_id, run.run_id, run.opened_at, str(rule)) for rule in rules]
     return found
 
 

@@ -13,7 +13,7 @@ from cshub.cli.personal import Mask
 from cshub.cli.plan_rows import change_document
 from cshub.cli.screen import Screen, counted, grid, printable, shown
 from cshub.cli.story import Direction, Sighting, Story
-from cshub.cli.wording import STATES, explained, explained_row, worded
+from cshub.cli.wording import MADE, explained, explained_row, worded
 from cshub.core.planning import Rule
 from cshub.core.records import Change, Outcome
 from cshub.ledger import DecisionRow, RejectRow
@@ -41,7 +41,9 @@ def show_story(screen: Screen, story: Story) -> None:
         _show_reject(screen, item, story)
     if story.unchanged:
         screen.show("", Text("Seen and left as it was", style="bold"))
-        seen = [_seen(list(group)) for _, group in groupby(story.unchanged, key=lambda it: (it.job_id, it.rule))]
+        seen = [
+            _seen(list(group)) for _, group in groupby(story.unchanged, key=lambda it: (it.job_id, it.rule, it.aside))
+        ]
         if story.back is not None:
             screen.show(grid(("=job", "=in", "=first", "=last", "why"), seen, indent=2))
         else:
@@ -57,7 +59,7 @@ def story_document(story: Story) -> dict[str, Any]:
         if link is None
         else {
             "state": link.state.value,
-            "meaning": STATES[link.state.value],
+            "meaning": story.meaning(link.state),
             "target_key": link.target_key,
             "target_account_id": link.target.account_id,
             "target_extra": dict(link.target.extra),
@@ -75,7 +77,7 @@ def story_document(story: Story) -> dict[str, Any]:
                 "to": way.target,
                 "source_key": key,
                 "state": state.value if state else None,
-                "meaning": STATES[state.value] if state else None,
+                "meaning": story.meaning(state) if state else None,
             }
             for way, key, state in story.directions
         ],
@@ -96,7 +98,8 @@ def story_document(story: Story) -> dict[str, Any]:
             for item in story.rejects
         ],
         "unchanged": [
-            {"job": item.job_id, "run_id": item.run_id, "at": item.at, "rule": item.rule} for item in story.unchanged
+            {"job": item.job_id, "run_id": item.run_id, "at": item.at, "rule": item.rule, "why": item.why}
+            for item in story.unchanged
         ],
     }
 
@@ -122,7 +125,7 @@ def _decision_document(row: DecisionRow, story: Story) -> dict[str, Any]:
         "target_key": row.target_key,
         "outcome": row.outcome.value,
         "rule": row.rule,
-        "why": explained(row.rule),
+        "why": explained(row.reason if row.reason == MADE else row.rule),
         "reason": row.reason,
         "undoes": story.undone.get(row.run_id) if row.rule == Rule.UNDONE else None,
         "changes": [change_document(item, way.mask) for item in row.changes],
@@ -138,13 +141,13 @@ def _show_link(screen: Screen, story: Story) -> None:
     account = f" in account {printable(link.target.account_id)}" if link.target.account_id else ""
     if back is None:
         target = f"target record {printable(link.target_key)}{account}" if link.target_key else "no target record"
-        screen.show(f"  {worded(link.state.value)}: {STATES[link.state.value]}", f"  {target}")
+        screen.show(f"  {story.told(link.state)}", f"  {target}")
     else:
         for way, key, state in story.directions:
             record = f"record {printable(key)}" if key else "no record"
             screen.show(f"  {way.source}: {record}{account if way is back and key else ''}")
             if state is not None and key:
-                screen.show(f"    {way.job_id}, {way.arrow}: {worded(state.value)}: {STATES[state.value]}")
+                screen.show(f"    {way.job_id}, {way.arrow}: {story.told(state)}")
     screen.show(
         f"  first seen {local_time(link.first_seen_at)}, last written {local_time(link.written_at)}, "
         f"{_writes(story.decisions, both=back is not None)}"
@@ -198,7 +201,7 @@ def _why(row: DecisionRow, story: Story) -> str:
         return row.reason or explained(row.rule)
     if row.rule == Rule.UNDONE and row.run_id in story.undone:
         return f"{explained(row.rule)}: {story.undone[row.run_id]}"
-    if row.rule == Rule.FILTERED:
+    if row.rule == Rule.FILTERED and row.reason != MADE:
         return f"{explained(row.rule)}: {worded(row.reason)}"
     return explained_row("", row.rule, row.reason)
 
@@ -224,7 +227,7 @@ def _seen(same: Sequence[Sighting]) -> tuple[str, ...]:
         counted(len(same), "run"),
         local_time(first.at),
         local_time(same[-1].at),
-        explained(first.rule),
+        first.why,
     )
 
 

@@ -20,7 +20,7 @@ RULES: Mapping[str, str] = {
     "conflict_source_wins": "changed on both sides, and the source wins; the target's value is kept here",
     "conflict_target_kept": "changed on both sides, and the target wins; the source's value is kept here",
     "both_sides_agree": "changed on both sides to the same value: only the ledger learns it",
-    "both_sides_deleted": "deleted on both sides: only the ledger learns it",
+    "both_sides_deleted": "deleted on both sides, or set aside by an undo: nothing is sent",
     "nothing_changed": "nothing has changed since both sides agreed",
     "still_empty": "its content is not there yet: it is read again in every run",
     "filtered": "a skip rule of the mapping leaves it out",
@@ -32,7 +32,7 @@ RULES: Mapping[str, str] = {
     "creation_not_allowed": "it would be new, and the job does not create records (allow_new_records is off)",
     "deletion_not_followed": "deleted in the source; the job leaves the target's record (on_source_delete)",
     "deleted_before_it_was_synced": "deleted in the source before it was ever synced",
-    "deleted_in_target": "it was deleted in the target: not made again; in a two-way sync the other job follows",
+    "deleted_in_target": "deleted in the target: not made again, and a two-way sync follows; or set aside by an undo",
     "source_not_readable": "the source did not give it when asked by id: deleted, private or hidden",
     "target_not_readable": "the target did not show its record, nor proved it gone: it is looked at again next time",
     "undone": "a change of an earlier run was taken back",
@@ -59,6 +59,22 @@ STATES: Mapping[str, str] = {
     "deleted": "deleted in the target by a person; never made again",
     "gone": "deleted on both sides; made again if the source brings it back",
 }
+
+
+ASIDE = "an undo has set it aside: no run writes or deletes it until it is named (--record)"
+
+
+def made_again(system: str, command: str, *, source: str = "") -> str:
+    """``command`` brings the record back into step, where ``source``, if named, has the other one."""
+    provided = f", provided {source} has its record" if source else ""
+    return (
+        f"an undo made it again in {system}, and has set it aside: no run writes or deletes it by itself; "
+        f"`{command}` brings it back into step{provided}"
+    )
+
+
+def taken_away(system: str, command: str) -> str:
+    return f"gone from {system} by an undo, and set aside: no run makes it again by itself; `{command}` does"
 
 
 def explained(rule: str) -> str:

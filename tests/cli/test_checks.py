@@ -92,8 +92,44 @@ def test_online_validation_names_a_flow_that_the_tenant_does_not_have(connected:
     answer = connected("validate", draft(connected.folder, JOB, text), "--online", "--json")
     assert answer.code == 1
     fault = answer.document["jobs"][0]["faults"][0]
-    assert fault["field"] == "target.options"
+    assert fault["field"] == "target.options.flow"
     assert "no flow called 'Adopton'" in fault["reason"]
+    assert fault["remedy"] == "Did you mean Adoption?"
+
+
+def test_online_validation_names_every_unknown_name_of_a_totango_target_at_once(connected: Cshub) -> None:
+    wrong = "    flow: Adopton\n    touchpoint_type: Web meting\n    reasons: [Nope]\n    account_match:"
+    file = draft(connected.folder, JOB, DEMO.replace("    account_match:", wrong))
+    (found,) = connected("validate", file, "--online", "--json").document["jobs"]
+    places = [f"target.options.{name}" for name in ("flow", "touchpoint_type", "reasons")]
+    assert found["asked_services"] and [fault["field"] for fault in found["faults"]] == places
+
+
+AUTHORED = """\
+mapping:
+  fields:
+    - {source: account_id, target: account_id, key: true}
+    - {source: engagement_id, target: touchpoint_id, key: true}
+    - {source: subject, target: subject}
+    - {source: meeting_summary, target: content}
+    - {source: date_time, target: touchpoint_date, transforms: [epoch_s_to_datetime]}
+    - {constant: nobody@nowhere.example, target: created_by}
+"""
+
+
+def test_online_validation_names_an_author_that_is_no_member_of_the_team_beside_other_faults(connected: Cshub) -> None:
+    text = DEMO.replace("    account_match:", "    flow: Adopton\n    account_match:") + AUTHORED
+    (found,) = connected("validate", draft(connected.folder, JOB, text), "--online", "--json").document["jobs"]
+    told = {fault["field"]: fault["reason"] for fault in found["faults"]}
+    assert told.keys() == {"target.options.flow", "mapping.fields[5].constant"}
+    assert "no team member 'nobody@nowhere.example'" in told["mapping.fields[5].constant"]
+
+
+def test_online_checks_wait_for_faults_of_the_files_and_that_is_told(connected: Cshub) -> None:
+    file = draft(connected.folder, JOB, DEMO.replace("    account_match:", "    flwo: Adoption\n    account_match:"))
+    answer = connected("validate", file, "--online", "--json")
+    assert not answer.document["jobs"][0]["asked_services"]
+    assert f"{JOB}: the services were not asked" in answer.err
 
 
 def test_online_validation_names_a_foreign_key_that_is_no_attribute(connected: Cshub) -> None:

@@ -55,6 +55,7 @@ def validate(
     screen = begin(as_json)
     choice = selected(jobs or [])
     found = {item.job_id: item.faults() for item in choice}
+    fitting = {job_id for job_id, faults in found.items() if not faults}
     partners: dict[str, str | None] = {}
     warnings: dict[str, list[Fault]] = {}
     for item in choice:
@@ -68,10 +69,13 @@ def validate(
         from cshub.cli.online import online_findings
 
         for item in choice:
-            if not found[item.job_id]:
+            if item.job_id not in fitting:
+                screen.note(f"{item.job_id}: the services were not asked: mend these faults of the files first")
+            else:
                 screen.note(f"{item.job_id}: asking the services")
                 asked = online_findings(item)
-                found[item.job_id], warnings[item.job_id] = asked.faults, asked.warnings
+                found[item.job_id] += asked.faults
+                warnings[item.job_id] = asked.warnings
                 for warning in asked.warnings:
                     screen.note(f"{item.job_id}: warning: {warning}")
     _show_faults(screen, found, partners)
@@ -82,6 +86,7 @@ def validate(
                 {
                     "job": job_id,
                     "valid": not faults,
+                    "asked_services": online and job_id in fitting,
                     "partner": partners.get(job_id),
                     "faults": [fault_document(fault) for fault in faults],
                     "warnings": [fault_document(warning) for warning in warnings.get(job_id, ())],

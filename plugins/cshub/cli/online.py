@@ -16,6 +16,8 @@ from cshub.core.validate_online import ChecksOptions, IsDescribed, OptionFault, 
 CONNECTION_REMEDY = "Correct the connection under Admin, Connections; its Test button asks the same."
 OPTIONS_REMEDY = "Use names that the service has, such as those above, in the job file."
 OBJECT_REMEDY = "Correct the API name in the job file, or give the signed-in user access to the object."
+MEMBER_REMEDY = "Write the e-mail of a member of the Totango team: `cshub totango users` lists them."
+_TEAM_MEMBERS = frozenset({"created_by", "assigned_to"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class _Check:
         described = [self._checked("source", source), self._checked("target", target)]
         if target is not None:
             self._faults += self._foreign_key()
+            self._faults += self._people(target)
         if any(described):
             source_spec, target_spec = described[0] or self._item.source, described[1] or self._item.target
             self._faults += check_job(bound, source_spec, target_spec, self._at, online=True)
@@ -109,6 +112,29 @@ class _Check:
         except HubError as error:
             self._faults.append(self._at.fault(tuple(path), str(error).rstrip("."), remedy))
             return None
+
+    def _people(self, target: Any) -> list[Fault]:
+        """Rows that give every record of Totango one and the same author or assignee, whom its team lacks."""
+        if self._bound.target.system != "totango":
+            return []
+        named = {
+            index: row.constant
+            for index, row in enumerate(self._bound.fields)
+            if row.target in _TEAM_MEMBERS and isinstance(row.constant, str)
+        }
+        if not named:
+            return []
+        asked = {"": frozenset(named.values())}
+        known = self._ask(("target", "connection"), CONNECTION_REMEDY, lambda: target.resolve_people(asked))
+        return (
+            []
+            if known is None
+            else [
+                self._at.row_fault(index, "constant", f"Totango has no team member {email!r}", MEMBER_REMEDY)
+                for index, email in named.items()
+                if ("", email) not in known
+            ]
+        )
 
     def _foreign_key(self) -> list[Fault]:
         from cshub.core.wording import suggest

@@ -87,7 +87,7 @@ def test_flow_type_and_reasons_are_chosen_by_name_and_sent_on_create(sandbox: Sa
 @pytest.mark.parametrize("shape", ["list", "map", "map_of_objects"])
 def test_an_unknown_name_lists_what_there_is(sandbox: Sandbox, option: dict[str, Any], shape: str) -> None:
     switch(sandbox, **{"catalogue_shape": shape})
-    with pytest.raises(SpecError, match=r"called 'Nope'. There are: \w+.*Correct target.options"):
+    with pytest.raises(SpecError, match=r"called 'Nope'; there are: \w+.*Correct target.options"):
         target_on(sandbox, **option).check_options()
 
 

@@ -83,7 +83,7 @@ def test_a_flow_is_chosen_by_name(sandbox: Sandbox) -> None:
 
 
 def test_an_unknown_flow_lists_what_there_is(sandbox: Sandbox) -> None:
-    with pytest.raises(SpecError, match=r"called 'Nope'. There are: \w+.*Correct target.options"):
+    with pytest.raises(SpecError, match=r"called 'Nope'; there are: \w+.*Correct target.options"):
         target_on(sandbox, flow="Nope").check_options()
 
 

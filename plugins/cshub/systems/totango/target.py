@@ -13,6 +13,7 @@ from cshub.core.errors import NotFound
 from cshub.core.ports import Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
 from cshub.core.text import html_to_text, length, truncate, wrap_html
+from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.values import parse_moment
 from cshub.core.window import Window
 from cshub.systems.singly import write_singly
@@ -23,6 +24,7 @@ from cshub.systems.totango.models import EventType, Touchpoint, TouchpointFields
 from cshub.systems.totango.people import AccountFinder, PeopleFinder
 from cshub.systems.totango.port import TotangoPort
 from cshub.systems.totango.recognition import hint_of, recognised
+from cshub.systems.totango.target_checks import touchpoint_option_faults
 from cshub.systems.totango.touchpoint_reader import NOBODY, TouchpointReader, extra_of, target_record, values_of
 
 _CUT_MARKER = " … [cut]"
@@ -47,12 +49,17 @@ class TotangoTouchpoints(TotangoPort):
         self._options = options or TouchpointOptions()
         self._accounts = AccountFinder(client, self._options.account_match, self.warnings)
         self._people = PeopleFinder(client)
-        self._choices = Choices(Catalogues(client), self._options)
+        self._catalogues = Catalogues(client)
+        self._choices = Choices(self._catalogues, self._options)
         self._reader = TouchpointReader(client, self._accounts.existing)
 
     def check_options(self) -> None:
-        """Raises :class:`SpecError` for a flow, type or reason that the tenant does not have."""
-        _ = self._choices.chosen
+        """Raises :class:`SpecError` for flows, types and reasons that the tenant does not have."""
+        refuse_options(self.option_faults(), "target.options")
+
+    def option_faults(self) -> list[OptionFault]:
+        """Every name of a flow, type or reason that the tenant does not have."""
+        return touchpoint_option_faults(self._catalogues, self._options)
 
     def resolve_accounts(self, references: AbstractSet[str]) -> Mapping[str, str]:
         """See :meth:`AccountFinder.find`."""

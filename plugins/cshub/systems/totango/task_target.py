@@ -13,6 +13,7 @@ from typing import Any
 from cshub.core.errors import DataError, NotFound, SpecError
 from cshub.core.ports import Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
+from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.window import Window
 from cshub.systems.singly import write_singly
 from cshub.systems.totango.choices import Catalogues, entry_called
@@ -20,6 +21,7 @@ from cshub.systems.totango.client import TotangoClient
 from cshub.systems.totango.models import Event, TaskFields, TaskStatus, from_ms, to_ms
 from cshub.systems.totango.people import AccountFinder, PeopleFinder
 from cshub.systems.totango.port import TotangoPort
+from cshub.systems.totango.target_checks import flow_faults
 from cshub.systems.totango.task_catalog import TaskOptions
 from cshub.systems.totango.task_log import TaskChange, first_changes, last_changes
 from cshub.systems.totango.task_reader import TaskReader
@@ -50,7 +52,11 @@ class TotangoTasks(TotangoPort):
 
     def check_options(self) -> None:
         """Raises :class:`SpecError` for a flow that the tenant does not have."""
-        _ = self._flow_id
+        refuse_options(self.option_faults(), "target.options")
+
+    def option_faults(self) -> list[OptionFault]:
+        """A flow that the tenant does not have."""
+        return flow_faults(self._catalogues, self._options.flow)
 
     def resolve_accounts(self, references: AbstractSet[str]) -> Mapping[str, str]:
         """See :meth:`AccountFinder.find`."""

@@ -52,9 +52,8 @@ def _title(process: psutil.Process) -> str:
         return ""
 
 
-def windows(scene: Scene) -> list[tuple[datetime, datetime]]:
-    """Stretches of time, one for each job, with about as many meetings each."""
-    now = scene.control.now()
+def windows(now: datetime) -> list[tuple[datetime, datetime]]:
+    """Stretches of time before ``now``, one for each job, with about as many meetings each."""
     oldest, youngest = now - timedelta(days=OLDEST_DAYS), now - timedelta(days=YOUNGEST_DAYS)
     step = (youngest - oldest) / len(JOBS)
     return [(oldest + step * number, oldest + step * (number + 1)) for number in range(len(JOBS))]
@@ -69,7 +68,7 @@ def now() -> datetime:
 def undisturbed(stage: Stage, now: datetime) -> Scene:
     """The same world, synced in one run that nothing disturbs."""
     scene = stage.scene("still", now=now, **WORLD)
-    start, end = windows(scene)[0][0], windows(scene)[-1][1]
+    start, end = windows(now)[0][0], windows(now)[-1][1]
     stage.run("untroubled", window_start=start, window_end=end)
     return scene
 
@@ -111,10 +110,10 @@ def kill_again_and_again(stage: Stage, job_id: str, window: tuple[datetime, date
 
 
 def test_twenty_kills_and_lost_answers_double_nothing_and_lose_nothing(
-    stage: Stage, undisturbed: Scene, storm: Scene
+    stage: Stage, undisturbed: Scene, storm: Scene, now: datetime
 ) -> None:
     with ThreadPoolExecutor(len(JOBS)) as pool:
-        runs = list(pool.map(lambda item: kill_again_and_again(stage, *item), zip(JOBS, windows(storm), strict=True)))
+        runs = list(pool.map(lambda item: kill_again_and_again(stage, *item), zip(JOBS, windows(now), strict=True)))
     assert sum(kills for _, kills in runs) == KILLS_A_RUN * len(JOBS)
     held, wanted = storm.written(), undisturbed.written()
     assert [note for note, times in held.items() if times > 1] == [], "doubled"
@@ -125,12 +124,12 @@ def test_twenty_kills_and_lost_answers_double_nothing_and_lose_nothing(
         assert stage.statistics(job_id, run_id)["failed"] == 0
 
 
-def test_after_the_kills_a_further_run_writes_nothing(stage: Stage, storm: Scene) -> None:
+def test_after_the_kills_a_further_run_writes_nothing(stage: Stage, storm: Scene, now: datetime) -> None:
     storm.control.clear_faults()
     before = storm.writes()
     started = {
         job_id: stage.start(job_id, window_start=window[0], window_end=window[1])
-        for job_id, window in zip(JOBS, windows(storm), strict=True)
+        for job_id, window in zip(JOBS, windows(now), strict=True)
     }
     for job_id, run_id in started.items():
         stage.finish(job_id, run_id)

@@ -308,13 +308,20 @@ class Job(Model):
     )
     include_made_records: bool = Field(
         False,
-        description="on: also sync what other jobs of this hub have made, such as events made of campaign touches",
+        description="on: also sync what other jobs of this hub have made, such as events made of campaign touches; "
+        "what people made is not concerned",
     )
     schedule: Schedule | None = Field(None, description="when the job runs, in the hub's time zone")
     window: WindowSettings | None = Field(None, description="how far a run reads")
     guard: Guard = Field(Guard(), description="above which a run waits for a person")
     rejected_share_limit: Annotated[
-        float, Field(ge=0, le=1, description="the run stops before loading when more of its rows are rejected")
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="the run stops before loading when more of its rows are rejected; of fewer than 20 records "
+            "any share may be rejected",
+        ),
     ] = 0.5
     retries: Annotated[int, Field(ge=0, le=50, description="of a task, after a fault that may pass")] = 5
     tags: list[str] = Field(default_factory=list, description="shown in the list of DAGs")

@@ -8,6 +8,7 @@ import pytest
 from cshub.core.errors import StateError
 from cshub.core.records import RunKind
 from cshub.pipeline.plans import apply_plan
+from cshub.pipeline.run import Asked
 from cshub.pipeline.undo import plan_undo
 from tests.pipeline.lab import Done
 from tests.pipeline.two_way import KINDS, Kind, Sync, settled
@@ -68,6 +69,42 @@ def test_a_deleted_record_is_made_again_and_left_alone_after(tmp_path: Path, kin
     assert sum(sync.totango().values()) == before + 1
     for _ in range(2):
         assert sync.round(full=True) == 0
+
+
+@BOTH
+def test_a_record_made_again_comes_back_into_step_when_the_other_job_is_given_its_name(
+    tmp_path: Path, kind: Kind
+) -> None:
+    sync = settled(tmp_path, kind)
+    key = sync.event(Subject="Once more")
+    sync.round()
+    sync.delete_salesforce(key)
+    sync.lab.wait(minutes=1)
+    undo(sync, sync.inbound())
+    again = sync.twin_of(key)
+    assert sync.lab.sync(asked=Asked(records=(key,))).statistics.writes == 0
+    assert sync.lab.sync_back(asked=Asked(records=(again,))).statistics.created == 1
+    sync.assert_equal()
+    assert sync.round(full=True) == 0
+
+
+def test_a_value_put_back_stays_until_its_own_field_is_edited(tmp_path: Path) -> None:
+    sync = settled(tmp_path)
+    key = sync.event(Subject="Before")
+    sync.round()
+    sync.edit_salesforce(key, Subject="After")
+    sync.lab.wait(minutes=1)
+    undo(sync, sync.inbound())
+    sync.edit_salesforce(key, Description="Another field.")
+    sync.lab.wait(minutes=5)
+    sync.round(full=True)
+    sync.lab.sync(asked=Asked(records=(key,)))
+    twin = sync.in_totango(sync.twin_of(key))
+    assert twin is not None and (twin["subject"], twin["content"].strip()) == ("Before", "Another field.")
+    sync.edit_salesforce(key, Subject="Newer")
+    sync.lab.wait(minutes=5)
+    sync.round(full=True)
+    sync.assert_equal()
 
 
 def test_what_changed_since_the_run_is_left_as_it_is(tmp_path: Path) -> None:

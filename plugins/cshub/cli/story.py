@@ -108,8 +108,9 @@ class Story:
             return taken_away(way.target, named)
         other = self.back if way is self.own else self.own
         if other is None:
-            return made_again(way.target, named, source=way.source)
-        return made_again(way.target, f"cshub run {other.job_id} --record {row.target_key}")
+            return made_again(way.target)
+        named = f"cshub run {other.job_id} --record {row.target_key}"
+        return made_again(way.target, gone=way.source, command=named)
 
     def way(self, row: DecisionRow | RejectRow) -> Direction:
         """The direction in which a decision was made, or a row rejected."""

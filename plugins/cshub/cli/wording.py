@@ -61,15 +61,16 @@ STATES: Mapping[str, str] = {
 }
 
 
-ASIDE = "an undo has set it aside: no run writes or deletes it until it is named (--record)"
+ASIDE = "an undo has set it aside: no run writes or deletes it by itself"
 
 
-def made_again(system: str, command: str, *, source: str = "") -> str:
-    """``command`` brings the record back into step, where ``source``, if named, has the other one."""
-    provided = f", provided {source} has its record" if source else ""
+def made_again(system: str, *, gone: str = "", command: str = "") -> str:
+    """``command``, if any, makes the record of the system ``gone`` again, where it is still deleted."""
+    told = f"an undo made it again in {system}, and has set it aside: no run writes or deletes it by itself"
     return (
-        f"an undo made it again in {system}, and has set it aside: no run writes or deletes it by itself; "
-        f"`{command}` brings it back into step{provided}"
+        f"{told}; while it is gone from {gone}, `{command}` makes it there again: then both are in step"
+        if command
+        else told
     )
 
 

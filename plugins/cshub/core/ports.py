@@ -43,6 +43,10 @@ class Source(CallCounter, Protocol):
         """Org, tenant or company the connection is signed in to; stable over token renewals."""
         ...
 
+    def user(self) -> str:
+        """Id of the user who is signed in, "" where the service does not tell."""
+        ...
+
     def read_window(self, window: Window) -> Iterator[Page]:
         """Every record of the window, page by page, each key once; proven deletions as records without body.
 
@@ -105,6 +109,10 @@ class Target(CallCounter, Protocol):
 
     def identity(self) -> str:
         """Org, tenant or company the connection is signed in to; stable over token renewals."""
+        ...
+
+    def user(self) -> str:
+        """Id of the user who is signed in, "" where the service does not tell."""
         ...
 
     def resolve_accounts(self, references: AbstractSet[str]) -> Mapping[str, str]:

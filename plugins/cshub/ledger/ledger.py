@@ -84,6 +84,14 @@ class Ledger:
         with self.database.writing() as connection:
             return pairs.bind(connection, name, source, target, now)
 
+    def remember_users(self, pair: Pair, *, source: str, target: str) -> tuple[str, str]:
+        """Store the ids of the users signed in on both sides of a pair, "" where a service does not tell.
+
+        Returns whom they replace, "" where nobody or the same user was known.
+        """
+        with self.database.writing() as connection:
+            return pairs.remember_users(connection, pair, source, target)
+
     def pair_id(self, name: str) -> int | None:
         """Number of the pair, None when it was never bound."""
         with self.database.reading() as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, update
 
 from cshub.core.errors import IdentityChanged
 from cshub.core.records import Pair
@@ -44,6 +44,17 @@ def bind(connection: Connection, name: str, source: Side, target: Side, now: dat
         if before != given:
             raise IdentityChanged(_changed(name, side, before, given))
     return Pair(number, mirrored)
+
+
+def remember_users(connection: Connection, seen: Pair, source: str, target: str) -> tuple[str, str]:
+    """Store who is signed in on both sides of a pair, "" = not told; returns whom they replace, "" = nobody else."""
+    left, right = (target, source) if seen.mirrored else (source, target)
+    known = connection.execute(select(pair.c.left_user, pair.c.right_user).where(pair.c.id == seen.number)).one()
+    replaced = [old if old and new and old != new else "" for old, new in zip(known, (left, right), strict=True)]
+    told = {name: user for name, user in (("left_user", left), ("right_user", right)) if user}
+    if any(told[name] != getattr(known, name) for name in told):
+        connection.execute(update(pair).where(pair.c.id == seen.number).values(told))
+    return (replaced[1], replaced[0]) if seen.mirrored else (replaced[0], replaced[1])
 
 
 def pairs_into(connection: Connection, seen: Pair) -> list[Pair]:

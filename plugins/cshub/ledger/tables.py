@@ -50,6 +50,8 @@ pair = Table(
     Column("right_object", Text, nullable=False),
     Column("right_identity", Text, nullable=False),
     Column("bound_at", UtcDateTime, nullable=False),
+    Column("left_user", Text),
+    Column("right_user", Text),
 )
 
 shape = Table(

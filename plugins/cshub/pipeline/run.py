@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ from cshub.library import objects_of
 from cshub.pipeline.guard import SendGuard
 from cshub.staging import Staging
 
+log = logging.getLogger(__name__)
 LOADING = "load"  # the step whose progress is also kept in the ledger
 CHUNK = 10_000  # records a frame holds at a time
 
@@ -77,6 +79,7 @@ class Run:
     shown: dict[str, Any] = field(default_factory=dict)
     partner: Callable[[], Run] | None = None
     source_is_written: bool = False
+    user_changes: Counter[str] = field(default_factory=Counter)
 
     @property
     def two_way(self) -> bool:
@@ -107,15 +110,25 @@ class Run:
     def pair(self) -> Pair:
         """The pair of this job, bound to what both connections are signed in to, as this job's direction sees it.
 
-        Raises :class:`~cshub.core.errors.IdentityChanged` when a connection points elsewhere than before.
+        Another user of the same org is remembered, told in the log and counted. Raises
+        :class:`~cshub.core.errors.IdentityChanged` when a connection points elsewhere than before.
         """
         source, target = objects_of(self.bound)
-        return self.ledger.bind_pair(
+        pair = self.ledger.bind_pair(
             self.bound.pair_name,
             source=(self.bound.source.system, source, self.source.identity()),
             target=(self.bound.target.system, target, self.target.identity()),
             now=self.clock.now(),
         )
+        users = self.source.user(), self.target.user()
+        replaced = self.ledger.remember_users(pair, source=users[0], target=users[1])
+        for system, before, now in zip(
+            (self.bound.source.system, self.bound.target.system), replaced, users, strict=True
+        ):
+            if before:
+                self.user_changes[f"{system}_user_changed"] += 1
+                log.warning("%s is signed in as another user: %s, before %s.", system, now, before)
+        return pair
 
     @cached_property
     def noted(self) -> dict[str, Kind]:
@@ -193,7 +206,7 @@ class Run:
 
     def warnings(self) -> dict[str, int]:
         """What the sources and targets of this process left out or could not prove so far, by name."""
-        found: Counter[str] = Counter()
+        found = Counter(self.user_changes)
         for _, port in self._opened():
             found.update(getattr(port, "warnings", {}))
         return dict(found)

@@ -39,6 +39,10 @@ class ChorusEngagements:
     def forecast(self, calls: int) -> float:
         return self._client.http.forecast(calls)
 
+    def user(self) -> str:
+        """ "": a company's records are the same for all its tokens."""
+        return ""
+
     def identity(self) -> str:
         """E-mail domain of the company the token's user belongs to."""
         domain = self._client.me().domain

@@ -24,3 +24,7 @@ class SalesforcePort:
     def identity(self) -> str:
         """Id of the org."""
         return self._client.org_id
+
+    def user(self) -> str:
+        """Id of the signed-in user."""
+        return self._client.user_id

@@ -31,6 +31,10 @@ class TotangoPort:
     def forecast(self, calls: int) -> float:
         return self._client.http.forecast(calls)
 
+    def user(self) -> str:
+        """ "": Totango does not tell whose token is used."""
+        return ""
+
     def identity(self) -> str:
         """``SP-<service id>`` when the connection names it, else the e-mail domain of most team members."""
         if self._client.service_id:

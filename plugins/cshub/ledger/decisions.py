@@ -64,7 +64,6 @@ def created(connection: Connection, ways: Sequence[Pair], keys: Sequence[str]) -
     by_way = or_(*(and_(decision.c.pair_id == way.number, decision.c.mirrored == way.mirrored) for way in ways))
     here = and_(
         decision.c.pair_id.in_({way.number for way in ways}),
-        decision.c.target_key.is_not(None),
         among(connection, decision.c.target_key, keys),
         decision.c.outcome == Outcome.CREATED.value,
         by_way,

@@ -88,6 +88,24 @@ def test_a_record_made_again_comes_back_into_step_when_the_other_job_is_given_it
     assert sync.round(full=True) == 0
 
 
+@BOTH
+def test_a_record_made_again_comes_back_into_step_when_its_source_is_back_and_named(tmp_path: Path, kind: Kind) -> None:
+    sync = settled(tmp_path, kind)
+    key = sync.event(Subject="Once more")
+    sync.round()
+    sync.delete_salesforce(key)
+    sync.lab.wait(minutes=1)
+    undo(sync, sync.inbound())
+    sync.lab.act("salesforce", "undelete_record", id=key)
+    sync.edit_salesforce(key, Subject="Back again")
+    sync.lab.wait(minutes=5)
+    assert sync.round(full=True) == 0
+    assert sync.lab.sync(asked=Asked(records=(key,))).statistics.updated == 1
+    sync.lab.wait(minutes=5)
+    sync.assert_equal()
+    assert sync.round(full=True) == 0
+
+
 def test_a_value_put_back_stays_until_its_own_field_is_edited(tmp_path: Path) -> None:
     sync = settled(tmp_path)
     key = sync.event(Subject="Before")

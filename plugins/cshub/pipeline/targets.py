@@ -44,9 +44,14 @@ class Targets:
     by_key: dict[str, TargetRecord] = field(default_factory=dict)
     adoption: Adoption = field(default_factory=Adoption)
     proven: dict[str, TargetRecord | None] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
 
     def look(self, desired: Sequence[Desired]) -> None:
-        """Read all that the plan of these records needs to know of the target."""
+        """Read all that the plan of these records needs to know of the target.
+
+        One that an undo has set aside may be there; it is looked for when a person names it.
+        """
+        self.named = frozenset(item.source_key for item in desired if item.origin is Origin.NAMED)
         if not self.run.target.reads_cheaply:
             self._read_around(desired)
             self._read_released(desired)
@@ -72,7 +77,9 @@ class Targets:
 
     def _alive(self, source_key: str) -> Link | None:
         link = self.links.get(source_key)
-        return link if link is not None and is_alive(link) else None
+        if link is None or not link.is_linked:
+            return None
+        return link if is_alive(link) or source_key in self.named else None
 
     def _read_around(self, desired: Sequence[Desired]) -> None:
         """Read the target over the days that the window's records lie in; older ones are read by id."""
@@ -107,8 +114,8 @@ class Targets:
         """
         wanted = [
             link.target.address
-            for link in self.links.values()
-            if is_alive(link)
+            for key in self.links
+            if (link := self._alive(key)) is not None
             and link.target.address is not None
             and needs_proof(link, self._searched(link.target.address.key), self.rules, lag=SEARCH_LAG)
         ]

@@ -81,15 +81,16 @@ def _check_attribute(
     removing = "Give the signed-in user edit access to the field, or remove this row." if online else "Remove this row."
     is_key = attribute.role in {Role.RECORD_KEY, Role.ACCOUNT_KEY}
     unsent = attribute.role in UNSENT
+    writable = attribute.createable or attribute.updateable
     table: Sequence[tuple[bool, str, str, str]] = (
         (
-            attribute.reference,
+            attribute.reference and writable,
             "target",
             f"{attribute.name} is a reference field",
             "Map onto a field that holds a value of its own, such as its id or e-mail.",
         ),
         (
-            not attribute.createable and not attribute.updateable and not unsent,
+            not writable and not unsent,
             "target",
             f"{attribute.name} cannot be written",
             removing,

@@ -22,7 +22,7 @@ CHANGING = (
     (PLAN_ID, "PLAN"),
     (re.compile(r"\b(?:manual|plan|apply|preview|undo)__[\w:.+-]+(?:\n[\w:.+-]+)?"), "RUN"),
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d"), "TIME"),
-    (re.compile(r"to the target[ ,a-z0-9']+\."), "to the target in TIME."),
+    (re.compile(r" and (?:about|at least) [ ,a-z0-9']+\."), " in TIME."),
     (re.compile(r"[─ ]+"), " "),
 )
 APPLIED = re.compile(r"\bapply__[\d:T-]+_[0-9a-f]{6}\b")

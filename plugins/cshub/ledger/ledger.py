@@ -89,8 +89,13 @@ class Ledger:
 
         Returns whom they replace, "" where nobody or the same user was known.
         """
-        with self.database.writing() as connection:
-            return pairs.remember_users(connection, pair, source, target)
+        with self.database.reading() as connection:
+            known = pairs.users_of(connection, pair)
+        news = [bool(user) and user != old for old, user in zip(known, (source, target), strict=True)]
+        if any(news):
+            with self.database.writing() as connection:
+                pairs.remember_users(connection, pair, source, target)
+        return (known[0] if news[0] else "", known[1] if news[1] else "")
 
     def pair_id(self, name: str) -> int | None:
         """Number of the pair, None when it was never bound."""

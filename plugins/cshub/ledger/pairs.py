@@ -46,15 +46,17 @@ def bind(connection: Connection, name: str, source: Side, target: Side, now: dat
     return Pair(number, mirrored)
 
 
-def remember_users(connection: Connection, seen: Pair, source: str, target: str) -> tuple[str, str]:
-    """Store who is signed in on both sides of a pair, "" = not told; returns whom they replace, "" = nobody else."""
-    left, right = (target, source) if seen.mirrored else (source, target)
+def users_of(connection: Connection, seen: Pair) -> tuple[str, str]:
+    """Ids of the users last signed in to source and target of a pair, "" where none is known."""
     known = connection.execute(select(pair.c.left_user, pair.c.right_user).where(pair.c.id == seen.number)).one()
-    replaced = [old if old and new and old != new else "" for old, new in zip(known, (left, right), strict=True)]
+    left, right = (user or "" for user in known)
+    return (right, left) if seen.mirrored else (left, right)
+
+
+def remember_users(connection: Connection, seen: Pair, source: str, target: str) -> None:
+    left, right = (target, source) if seen.mirrored else (source, target)
     told = {name: user for name, user in (("left_user", left), ("right_user", right)) if user}
-    if any(told[name] != getattr(known, name) for name in told):
-        connection.execute(update(pair).where(pair.c.id == seen.number).values(told))
-    return (replaced[1], replaced[0]) if seen.mirrored else (replaced[0], replaced[1])
+    connection.execute(update(pair).where(pair.c.id == seen.number).values(told))
 
 
 def pairs_into(connection: Connection, seen: Pair) -> list[Pair]:

@@ -97,8 +97,6 @@ def laid_over(client: TotangoClient, note: Touchpoint, asked: TouchpointFields) 
         "subject": note.subject,
         "create_date_ms": note.timestamp_ms,
         "participants": note.participants,
-        "parent_id": note.parent_id,
-        "follow_up": note.follow_up,
         **Choices(Catalogues(client), TouchpointOptions()).kept(extra_of(note)),
     }
     return replace(asked, **{name: value for name, value in whole.items() if getattr(asked, name) is None})

@@ -141,6 +141,9 @@ class Touchpoints:
             changes["tags"] = self._tags(payload.texts("touchpoint_tags") or [])
         if "disable_sync" in payload or clear:
             changes["disable_sync"] = payload.flag("disable_sync") or False
+        for field, name in (("parent_id", "parentId"), ("follow_up", "followUp")):
+            if name in payload or clear:
+                changes[field] = self._parent(payload, name, old.account_id)
         date = payload.time_ms("create_date")
         if date is not None:
             changes["timestamp_ms"] = date

@@ -24,7 +24,7 @@ from cshub.core.text import length, normalise_text
 from cshub.core.values import parse_moment
 from cshub.core.window import Window
 from cshub.systems.totango.catalog import TouchpointOptions
-from cshub.systems.totango.models import to_ms
+from cshub.systems.totango.models import TouchpointFields, to_ms
 from cshub.systems.totango.target import TotangoTouchpoints
 from cshub_sandbox.faults import FaultRule
 from cshub_sandbox.sandbox import Sandbox
@@ -117,6 +117,23 @@ def test_an_update_leaves_flow_type_and_reasons_as_a_person_set_them(sandbox: Sa
     stored = touchpoint(sandbox, key.key)
     assert (stored["activity_type_id"], stored["touchpoint_type"], list(stored["tags"])) == ("support", kind, [tag])
     assert stored["content"] == "Filled."
+
+
+@pytest.mark.parametrize("omitted", ["keep", "clear"])
+def test_an_update_leaves_a_reply_in_its_thread(sandbox: Sandbox, omitted: str) -> None:
+    switch(sandbox, put_omitted=omitted)
+    account, client = account_ids(sandbox)[0], client_on(sandbox)
+    first = client.create_touchpoint(account, TouchpointFields(subject="Question"))
+    second = client.create_touchpoint(account, TouchpointFields(subject="Other"))
+    reply = TouchpointFields(subject="Answer", parent_id=first, follow_up=second)
+    key = RecordKey(str(client.create_touchpoint(account, reply)), account)
+    target = target_on(sandbox)
+    record = target.read_keys([key])[key.key]
+    assert record is not None
+    for extra in (record.extra, {}):
+        update(target, RecordKey(key.key, account, extra), values_of(content="Filled."))
+        stored = touchpoint(sandbox, key.key)
+        assert (stored["parent_id"], stored["follow_up"], stored["content"]) == (first, second, "Filled.")
 
 
 def test_an_update_with_a_stale_event_id_finds_the_right_one(sandbox: Sandbox) -> None:

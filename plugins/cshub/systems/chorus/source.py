@@ -40,7 +40,7 @@ class ChorusEngagements:
         return self._client.http.forecast(calls)
 
     def user(self) -> str:
-        """ "": a company's records are the same for all its tokens."""
+        """Nobody: a company's records are the same for all its tokens."""
         return ""
 
     def identity(self) -> str:

@@ -57,9 +57,9 @@ class Choices:
         )
 
     def kept(self, extra: Mapping[str, str]) -> dict[str, Any]:
-        """Flow, type and reasons of the touchpoint, sent again because a field left out may be cleared.
+        """Flow, type, reasons and thread of the touchpoint, sent again because a field left out may be cleared.
 
-        Those that the tenant has retired since are not sent: it would refuse the whole update.
+        Names that the tenant has retired since are not sent: it would refuse the whole update.
         """
         flow, kind = extra.get("activity_type_id", ""), extra.get("meeting_type", "")
         tags = [tag for tag in extra.get("touchpoint_tags", "").split(",") if tag]
@@ -69,6 +69,7 @@ class Choices:
             else None,
             "touchpoint_type": kind if kind and _knows(self._catalogues.types, kind) else None,
             "touchpoint_tags": [tag for tag in tags if _knows(self._catalogues.reasons, tag)] if tags else None,
+            **{name: int(extra[name]) for name in ("parent_id", "follow_up") if name in extra},
         }
 
 

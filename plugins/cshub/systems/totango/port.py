@@ -32,7 +32,7 @@ class TotangoPort:
         return self._client.http.forecast(calls)
 
     def user(self) -> str:
-        """ "": Totango does not tell whose token is used."""
+        """Nobody: Totango does not tell whose token is used."""
         return ""
 
     def identity(self) -> str:

@@ -34,9 +34,9 @@ _KEPT = ("subject", "content", "participants")  # whether an update that leaves 
 class TotangoTouchpoints(TotangoPort):
     """Implements :class:`cshub.core.ports.Target`. A key is the note id as text.
 
-    ``extra`` of a record: ``event_id``, and flow, type and reasons as they are (``activity_type_id``, ``meeting_type``,
-    ``touchpoint_tags`` joined by commas), which an update sends along unchanged; ``participants`` is ``none`` where it
-    has none. All attributes are read, whatever ``attributes``: they come in the same answer.
+    ``extra`` of a record: ``event_id``, and flow, type, reasons and thread as they are (``activity_type_id``,
+    ``meeting_type``, ``touchpoint_tags`` joined by commas, ``parent_id``, ``follow_up``), which an update sends along
+    unchanged; ``participants`` is ``none`` where it has none. All attributes are read, whatever ``attributes``: they come in the same answer.
     """
 
     batch_size = 1
@@ -128,7 +128,7 @@ class TotangoTouchpoints(TotangoPort):
         return RecordKey(str(self._client.create_touchpoint(write.account_id, fields)), write.account_id)
 
     def _update(self, write: Write) -> RecordKey:
-        """Set the touchpoint to the values; flow, type and reasons stay as the key's ``extra`` tells them.
+        """Set the touchpoint to the values; flow, type, reasons and thread stay as the key's ``extra`` tells them.
 
         Subject, content and participants that are not written are read first and sent as they are; participants are
         not, where ``extra`` tells that there were none.

@@ -115,6 +115,8 @@ def extra_of(note: Touchpoint) -> dict[str, str]:
         "meeting_type": note.touchpoint_type or "",
         "touchpoint_tags": ",".join(note.tags or ()),
         **({"participants": NOBODY} if note.participants == [] else {}),
+        **({"parent_id": str(note.parent_id)} if note.parent_id is not None else {}),
+        **({"follow_up": str(note.follow_up)} if note.follow_up is not None else {}),
     }
 
 

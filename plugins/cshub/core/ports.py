@@ -6,6 +6,7 @@ All methods raise the errors of :mod:`cshub.core.errors`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -24,6 +25,35 @@ class Reading(StrEnum):
     BY_DATE = "by_date"  # those dated in the window: a known record dated in it and not listed may be gone
 
 
+class ById(StrEnum):
+    """How a system reads records by id."""
+
+    IN_BATCHES = "in_batches"
+    BY_ACCOUNT = "by_account"  # one timeline for each account
+    SINGLY = "singly"  # one call for each record, and one timeline for each account
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What reading records by id costs, in calls.
+
+    ``beside``: calls for what is read with the records: descriptions of objects, accounts, people.
+    """
+
+    way: ById
+    ids_a_call: int = 1  # in batches
+    beside: int = 0
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether it takes so few calls that a search by date first would not pay."""
+        return self.way is ById.IN_BATCHES
+
+    def batches(self, records: int) -> int:
+        """Calls that read so many records, where they are read in batches."""
+        return math.ceil(records / self.ids_a_call)
+
+
 class CallCounter(Protocol):
     @property
     def calls(self) -> int:
@@ -38,6 +68,9 @@ class CallCounter(Protocol):
 class Source(CallCounter, Protocol):
     @property
     def reading(self) -> Reading: ...
+
+    @property
+    def lookup(self) -> Lookup: ...
 
     def identity(self) -> str:
         """Org, tenant or company the connection is signed in to; stable over token renewals."""
@@ -103,9 +136,7 @@ class Target(CallCounter, Protocol):
         ...
 
     @property
-    def reads_cheaply(self) -> bool:
-        """Whether :meth:`read_keys` takes so few calls that a search by date first would not pay."""
-        ...
+    def lookup(self) -> Lookup: ...
 
     def identity(self) -> str:
         """Org, tenant or company the connection is signed in to; stable over token renewals."""

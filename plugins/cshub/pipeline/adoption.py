@@ -46,7 +46,7 @@ class Adoption:
         self.carried.update({_one_form(text): record for text, record in found.items()})
         doubtful = [item for item in unlinked if item.account_id is not None and self.exact(item) is None]
         self.fitting = {item.source_key: self._alike(item) for item in doubtful}
-        if target.reads_cheaply:
+        if target.lookup.is_cheap:
             self.fitting.update(_asked_for(target, [item for item in doubtful if has_lost_its_case(item.external_id)]))
         self.claims = Counter(record.key for records in self.fitting.values() for record in records or ())
         self.claims.update(record.key for item in unlinked if (record := self.exact(item)) is not None)

@@ -7,18 +7,16 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 
 from cshub.core.plan import count_plan, excesses
 from cshub.core.planning import PlanRow, Rule
-from cshub.core.ports import CallCounter
+from cshub.core.ports import ById, CallCounter
 from cshub.core.records import Action, Link, Origin, RunKind
 from cshub.pipeline.load import CHANGES_RECHECKED, CHANGES_RECHECKED_AFTER
 from cshub.pipeline.readback import SEARCH_LAG_S
 from cshub.pipeline.run import Run, known_pair
 from cshub.pipeline.settle import AFTER_TAKEOVER_S
-from cshub.pipeline.targets import READ_BATCH
 from cshub.pipeline.writes import OPERATIONS
 
 BATCH_S = 2.0  # a call that writes some hundred records, triggers of the org included: an estimate
@@ -32,25 +30,6 @@ FOUND_A_CALL = 700  # records of a search by date
 DESCRIBED = 1  # a target that reads in batches describes its object once
 LOOKUPS = 3  # before a fresh look: the parents' object, the parents, and records that bear the source's id
 REVIEWED_KINDS = frozenset({RunKind.DRY, RunKind.APPLY})  # their plans wait for a person, and are looked at afresh
-
-
-class ById(Enum):
-    """How a system reads records by id."""
-
-    IN_BATCHES = "in batches"
-    BY_ACCOUNT = "one timeline for each account"
-    SINGLY = "one call for each record, and one timeline for each account"
-
-
-READS: Mapping[tuple[str, str], ById] = {
-    ("totango", "task"): ById.SINGLY,
-    ("totango", "touchpoint"): ById.BY_ACCOUNT,
-    ("totango", "campaign_touch"): ById.BY_ACCOUNT,
-}
-"""By system and object; any other reads in batches."""
-IDS_A_CALL: Mapping[str, int] = {"chorus": 50}  # of a source that reads in batches; any other takes as many as a target
-BESIDE: Mapping[str, int] = {"salesforce": 3, "totango": 1}
-"""What a source reads beside the records it is asked for by id: descriptions of objects, accounts, people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +76,7 @@ class _Costs:
         if theirs:
             ports.setdefault(self.run.bound.source.system, self.run.source)
         waits_s = max(port.forecast(calls[system]) for system, port in ports.items())
-        work_s = calls.total() * CALL_S + (self._sent * BATCH_S if self.run.target.reads_cheaply else 0.0)
+        work_s = calls.total() * CALL_S + (self._sent * BATCH_S if self.run.target.lookup.is_cheap else 0.0)
         pauses_s = (SEARCH_LAG_S if self._read_back else 0.0) + (AFTER_TAKEOVER_S if self._open_writes else 0.0)
         return Forecast(
             {name: count for name, count in calls.items() if count}, max(waits_s, work_s) + pauses_s, waits_s
@@ -130,13 +109,6 @@ class _Costs:
         return len(self.run.ledger.open_intents(pair)) if pair is not None else 0
 
     @cached_property
-    def _target_reads(self) -> ById:
-        ref = self.run.bound.target
-        return READS.get(
-            (ref.system, ref.object), ById.IN_BATCHES if self.run.target.reads_cheaply else ById.BY_ACCOUNT
-        )
-
-    @cached_property
     def _sent(self) -> int:
         """Calls that write."""
         by_action = Counter(row.action for row in self.writes)
@@ -144,17 +116,17 @@ class _Costs:
 
     @cached_property
     def _read_back(self) -> int:
-        if self.run.target.reads_cheaply:
+        if self.run.target.lookup.is_cheap:
             return 0
         return _found([row for row in self.writes if row.action is not Action.DELETE and row.origin is Origin.WINDOW])
 
     def _target_calls(self) -> int:
-        if self.run.target.reads_cheaply:
-            settled = math.ceil(self._open_writes / READ_BATCH)
+        if self.run.target.lookup.is_cheap:
+            settled = self.run.target.lookup.batches(self._open_writes)
             around = DESCRIBED + (TEAM if self._is_reviewed else 0)
             around += LOOKUPS if self._is_reviewed and not self._is_undo else 0
             looks = 2 if self._is_reviewed else 1
-            return SIGN_IN + around + settled + self._sent + looks * math.ceil(len(self.writes) / READ_BATCH)
+            return SIGN_IN + around + settled + self._sent + looks * self.run.target.lookup.batches(len(self.writes))
         calls = SIGN_IN + self._open_writes + self._sent + self._looked_up() + self._read_back
         if self._is_reviewed:
             calls += self._looked_at(self.writes) + (0 if self._is_undo else TEAM)
@@ -164,7 +136,7 @@ class _Costs:
         """What writes read first: the catalogue, and a record that was never read back, of its account."""
         sends_choices = any(row.action is not Action.DELETE for row in self.writes)
         unread = 0
-        if self._target_reads is ById.BY_ACCOUNT:
+        if self.run.target.lookup.way is ById.BY_ACCOUNT:
             unread = sum(row.action is not Action.CREATE and not row.target_extra for row in self.writes)
         return unread + (CATALOGUES if sends_choices else 0)
 
@@ -176,23 +148,21 @@ class _Costs:
 
     def _read_by_id(self, rows: Sequence[PlanRow]) -> int:
         """Reading these records in the source."""
-        ref = self.run.bound.source
-        beside = BESIDE.get(ref.system, 0)
-        kind = READS.get((ref.system, ref.object), ById.IN_BATCHES)
-        if kind is ById.IN_BATCHES:
-            return beside + math.ceil(len(rows) / IDS_A_CALL.get(ref.system, READ_BATCH))
-        if kind is ById.SINGLY:
-            return beside + len(rows) + len({row.account_id for row in rows})
+        lookup = self.run.source.lookup
+        if lookup.way is ById.IN_BATCHES:
+            return lookup.beside + lookup.batches(len(rows))
+        if lookup.way is ById.SINGLY:
+            return lookup.beside + len(rows) + len({row.account_id for row in rows})
         homes = {link.source.account_id for row in rows if (link := self._links.get(row.source_key)) is not None}
-        return beside + len(homes) + (1 if any(row.source_key not in self._links for row in rows) else 0)
+        return lookup.beside + len(homes) + (1 if any(row.source_key not in self._links for row in rows) else 0)
 
     def _looked_at(self, rows: Sequence[PlanRow]) -> int:
         """Planning rows afresh: accounts, people, the target by date, and by id what no window leads to.
 
         Rows that take a run back are read by id alone.
         """
-        if self.run.target.reads_cheaply:
-            return math.ceil(len(rows) / READ_BATCH)
+        if self.run.target.lookup.is_cheap:
+            return self.run.target.lookup.batches(len(rows))
         if self._is_undo:
             return self._shown_by_id(rows)
         accounts = math.ceil(len({row.account_id for row in rows}) / ACCOUNTS_A_CALL)
@@ -206,7 +176,7 @@ class _Costs:
         """Reading by id the target's records of these rows."""
         held = [row for row in rows if row.target_key is not None]
         timelines = len({self._home(row) for row in held})
-        return timelines + (len(held) if self._target_reads is ById.SINGLY else 0)
+        return timelines + (len(held) if self.run.target.lookup.way is ById.SINGLY else 0)
 
     def _home(self, row: PlanRow) -> str | None:
         """The account of the target's record: a row that deletes may not name it."""
@@ -215,7 +185,7 @@ class _Costs:
 
     def _late(self, calls: int) -> Sequence[PlanRow]:
         """Changes that the budget puts off: they are looked at again before they are sent, some at a time."""
-        if self.run.target.reads_cheaply:
+        if self.run.target.lookup.is_cheap:
             return []
         changes = [row for row in self.writes if row.action is not Action.CREATE]
         limit_s = CHANGES_RECHECKED_AFTER.total_seconds()

@@ -32,7 +32,7 @@ def read_back(writer: Writer, rows: Sequence[PlanRow]) -> int:
     links = run.ledger.links(run.pair, [row.source_key for row in rows])
     run.note("reading back what was written")
     try:
-        look = _by_id(run, list(links.values())) if run.target.reads_cheaply else _by_date(run, rows)
+        look = _by_id(run, list(links.values())) if run.target.lookup.is_cheap else _by_date(run, rows)
         found = {record.key: record for record in look}
     except TransientError:
         return 0

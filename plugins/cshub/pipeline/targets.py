@@ -52,7 +52,7 @@ class Targets:
         One that an undo has set aside may be there; it is looked for when a person names it.
         """
         self.named = frozenset(item.source_key for item in desired if item.origin is Origin.NAMED)
-        if not self.run.target.reads_cheaply:
+        if not self.run.target.lookup.is_cheap:
             self._read_around(desired)
             self._read_released(desired)
         self._prove(desired)
@@ -121,7 +121,7 @@ class Targets:
         ]
         for batch in batches(wanted, READ_BATCH):
             self.proven.update(self.run.target.read_keys(batch))
-        if self.run.target.reads_cheaply:
+        if self.run.target.lookup.is_cheap:
             return
         unproven = {key.key for key in wanted} - self.proven.keys() - self.by_key.keys()
         name = self.run.mapping.attribute_with(Role.DATE)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cshub.core.errors import ProtocolFault
-from cshub.core.ports import Reading
+from cshub.core.ports import ById, Lookup, Reading
 from cshub.core.records import Page, Presence, RecordKey, SourceRecord
 from cshub.core.window import Window
 from cshub.systems.chorus.catalog import EngagementOptions
@@ -25,6 +25,7 @@ class ChorusEngagements:
     """
 
     reading = Reading.BY_CHANGE
+    lookup = Lookup(ById.IN_BATCHES, _IDS_A_CALL)
 
     def __init__(
         self, client: ChorusClient, options: EngagementOptions | None = None, fields: Sequence[str] = ()

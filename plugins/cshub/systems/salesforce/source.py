@@ -8,7 +8,7 @@ from functools import cached_property
 
 from cshub.core.ids import is_salesforce_id, to_18
 from cshub.core.objects import ObjectSpec
-from cshub.core.ports import Reading
+from cshub.core.ports import ById, Lookup, Reading
 from cshub.core.records import Page, Presence, RecordKey, SourceRecord
 from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.window import Window
@@ -37,6 +37,7 @@ class SalesforceRecords(SalesforcePort):
     """
 
     reading = Reading.BY_CHANGE
+    lookup = Lookup(ById.IN_BATCHES, MOST_RETRIEVED, beside=3)  # descriptions of objects, accounts, people
 
     def __init__(self, client: SalesforceClient, options: AnySourceOptions, fields: Sequence[str] = ()) -> None:
         super().__init__(client)

@@ -9,13 +9,13 @@ from typing import Any
 from cshub.core.errors import DataError, SpecError
 from cshub.core.ids import has_lost_its_case, is_salesforce_id, to_18
 from cshub.core.objects import ObjectSpec
-from cshub.core.ports import Verdict, Write
+from cshub.core.ports import ById, Lookup, Verdict, Write
 from cshub.core.records import RecordKey, TargetRecord
 from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.window import Window
 from cshub.systems.salesforce.accounts import AccountFinder
 from cshub.systems.salesforce.catalog import TARGETS
-from cshub.systems.salesforce.client import SalesforceClient
+from cshub.systems.salesforce.client import MOST_RETRIEVED, SalesforceClient
 from cshub.systems.salesforce.described import described_target
 from cshub.systems.salesforce.fields import ObjectFields
 from cshub.systems.salesforce.options import AnyTargetOptions
@@ -36,7 +36,7 @@ class SalesforceTarget(SalesforcePort):
     of a record, () = all its own fields; those that the user does not see are left out.
     """
 
-    reads_cheaply = True
+    lookup = Lookup(ById.IN_BATCHES, MOST_RETRIEVED)
 
     def __init__(self, client: SalesforceClient, options: AnyTargetOptions, attributes: Sequence[str] = ()) -> None:
         super().__init__(client)

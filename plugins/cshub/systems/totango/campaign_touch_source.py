@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from cshub.core.ports import Reading
+from cshub.core.ports import ById, Lookup, Reading
 from cshub.core.records import Page, Presence, RecordKey, SourceRecord
 from cshub.core.values import iso_ms
 from cshub.core.window import Window
@@ -27,6 +27,7 @@ class TotangoCampaignTouches(TotangoPort):
     """
 
     reading = Reading.BY_CHANGE
+    lookup = Lookup(ById.BY_ACCOUNT, beside=1)  # the accounts' references
 
     def __init__(
         self, client: TotangoClient, options: CampaignTouchOptions | None = None, fields: Sequence[str] = ()

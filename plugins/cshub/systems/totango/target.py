@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from cshub.core.errors import NotFound
-from cshub.core.ports import Verdict, Write
+from cshub.core.ports import ById, Lookup, Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
 from cshub.core.text import html_to_text, length, truncate, wrap_html
 from cshub.core.validate_online import OptionFault, refuse_options
@@ -36,11 +36,12 @@ class TotangoTouchpoints(TotangoPort):
 
     ``extra`` of a record: ``event_id``, and flow, type, reasons and thread as they are (``activity_type_id``,
     ``meeting_type``, ``touchpoint_tags`` joined by commas, ``parent_id``, ``follow_up``), which an update sends along
-    unchanged; ``participants`` is ``none`` where it has none. All attributes are read, whatever ``attributes``: they come in the same answer.
+    unchanged; ``participants`` is ``none`` where it has none. All attributes are read, whatever ``attributes``:
+    they come in the same answer.
     """
 
     batch_size = 1
-    reads_cheaply = False
+    lookup = Lookup(ById.BY_ACCOUNT)
 
     def __init__(
         self, client: TotangoClient, options: TouchpointOptions | None = None, attributes: Sequence[str] = ()

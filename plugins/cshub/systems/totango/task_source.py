@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from cshub.core.ports import Reading
+from cshub.core.ports import ById, Lookup, Reading
 from cshub.core.records import Page, Presence, RecordKey, SourceRecord
 from cshub.core.values import iso_ms
 from cshub.core.window import Window
@@ -39,6 +39,7 @@ class TotangoTaskSource(TotangoPort):
     """
 
     reading = Reading.BY_CHANGE
+    lookup = Lookup(ById.SINGLY, beside=1)  # the accounts' references
 
     def __init__(
         self, client: TotangoClient, options: TaskSourceOptions | None = None, fields: Sequence[str] = ()

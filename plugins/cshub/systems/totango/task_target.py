@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from cshub.core.errors import DataError, NotFound, SpecError
-from cshub.core.ports import Verdict, Write
+from cshub.core.ports import ById, Lookup, Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
 from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.window import Window
@@ -38,7 +38,7 @@ class TotangoTasks(TotangoPort):
     """
 
     batch_size = 1
-    reads_cheaply = False
+    lookup = Lookup(ById.SINGLY)
 
     def __init__(
         self, client: TotangoClient, options: TaskOptions | None = None, attributes: Sequence[str] = ()

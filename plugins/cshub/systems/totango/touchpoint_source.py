@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from cshub.core.ports import Reading
+from cshub.core.ports import ById, Lookup, Reading
 from cshub.core.records import Page, RecordKey, SourceRecord
 from cshub.core.values import iso_ms
 from cshub.core.window import Window
@@ -34,6 +34,7 @@ class TotangoTouchpointSource(TotangoPort):
     """
 
     reading = Reading.BY_DATE
+    lookup = Lookup(ById.BY_ACCOUNT, beside=1)  # the accounts' references
 
     def __init__(
         self, client: TotangoClient, options: TouchpointSourceOptions | None = None, fields: Sequence[str] = ()

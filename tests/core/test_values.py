@@ -172,6 +172,8 @@ GOLDEN_VALUES: list[tuple[Any, Kind]] = [
     (["bo@x.example", "ada@x.example"], Kind.EMAILS),
     (["u2", "u1"], Kind.IDS),
     ({"b": [1, "x", None], "a": {"c": False}}, Kind.ANY),
+    ('See <a href="https://buyer.example/plan?v=2">the plan</a>', Kind.RICH_TEXT),
+    ("See the plan", Kind.RICH_TEXT),
 ]
 GOLDEN_MARKS = [
     "b785b6ec423c44e1",
@@ -187,6 +189,8 @@ GOLDEN_MARKS = [
     "47b84645320cf50c",
     "9c1e98814ee0d81e",
     "3ddddacbb46bdffa",
+    "d546df8d9d199dea",
+    "5065c923923c8007",
 ]
 
 

@@ -18,7 +18,7 @@ from cshub.core.errors import DataError
 from cshub.core.objects import Kind
 from cshub.core.text import clean_text, normalise_text
 
-FINGERPRINT_VERSION = "x1"
+FINGERPRINT_VERSION = "x2"
 MAX_DEPTH = 50  # levels of lists and objects in a value of kind ANY
 
 

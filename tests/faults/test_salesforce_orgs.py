@@ -30,13 +30,6 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     stage.sync.lab.ledger.close()
 
 
-@pytest.fixture
-def sync(stage: Stage) -> Iterator[Sync]:
-    forked = stage.fork()
-    yield forked
-    forked.lab.ledger.close()
-
-
 def switch(sync: Sync, service: str = "salesforce", **settings: Any) -> None:
     for name, value in settings.items():
         setattr(sync.lab.sandbox.service(service).switches, name, value)

@@ -30,13 +30,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     stage.sync.lab.ledger.close()
 
 
-@pytest.fixture
-def sync(stage: Stage) -> Iterator[Sync]:
-    forked = stage.fork()
-    yield forked
-    forked.lab.ledger.close()
-
-
 def hide(sync: Sync, where: str) -> None:
     switches = sync.lab.sandbox.service("totango").switches
     switches.vanished_share, switches.vanished_from = SHARE, where

@@ -26,7 +26,9 @@ from cshub.pipeline.extract import Extracted, extract
 from cshub.pipeline.guard import GuardedQuota, SendGuard
 from cshub.pipeline.load import Loaded, LoadOrder, load
 from cshub.pipeline.map import Mapped, map_records
+from cshub.pipeline.plans import apply_plan
 from cshub.pipeline.run import Asked, Run
+from cshub.pipeline.undo import plan_undo
 from cshub.staging import Staging
 from cshub.systems import registry
 from cshub.systems.chorus.client import ChorusClient
@@ -280,6 +282,13 @@ class Lab:
         """One whole run of the job of the other direction."""
         assert self.back is not None
         return self.sync(kind, asked=asked, job=self.back)
+
+    def take_back(self, done: Done) -> RunStatistics:
+        """Undo a run of the first job: plan it, apply the plan."""
+        plan_id, _ = plan_undo(self.new_run(RunKind.DRY), done.run.run_id)
+        plan = self.ledger.plan(plan_id)
+        assert plan is not None
+        return apply_plan(self.new_run(RunKind.APPLY), plan).statistics
 
     def backfill(self, start: datetime, end: datetime) -> list[Done]:
         """One run a day, as Airflow's backfill makes them."""

@@ -8,11 +8,8 @@ import pytest
 
 from cshub.cli.wording import explained_row
 from cshub.core.jobs import BoundJob
-from cshub.core.records import Action, RunKind
 from cshub.library import JobLibrary
-from cshub.pipeline.plans import apply_plan
 from cshub.pipeline.run import Asked
-from cshub.pipeline.undo import plan_undo
 from tests.pipeline.lab import Done
 from tests.pipeline.two_way import TASKS, Sync, settled
 
@@ -94,10 +91,6 @@ def test_a_task_that_an_undo_made_again_is_the_hubs_own(sync: Sync, actions: Bou
     sync.lab.wait(minutes=1)
     deleting = sync.inbound()
     assert deleting.statistics.deleted == 1
-    plan_id, rows = plan_undo(sync.lab.new_run(RunKind.DRY), deleting.run.run_id)
-    assert [row.action for row in rows] == [Action.CREATE]
-    plan = sync.lab.ledger.plan(plan_id)
-    assert plan is not None
-    apply_plan(sync.lab.new_run(RunKind.APPLY), plan)
+    assert sync.lab.take_back(deleting).created == 1
     carry(sync, actions)
     assert not made_of(sync, actions, sync.twin_of(made))

@@ -7,7 +7,6 @@ import pytest
 
 from cshub.core.errors import StateError
 from cshub.core.records import RunKind
-from cshub.pipeline.plans import apply_plan
 from cshub.pipeline.run import Asked
 from cshub.pipeline.undo import plan_undo
 from tests.pipeline.lab import Done
@@ -19,10 +18,7 @@ BOTH = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def undo(sync: Sync, done: Done) -> dict[str, Any]:
     """Take back a run of the inbound job; what applying the plan counted."""
     sync.lab.wait(minutes=5)
-    plan_id, _ = plan_undo(sync.lab.new_run(RunKind.DRY), done.run.run_id)
-    plan = sync.lab.ledger.plan(plan_id)
-    assert plan is not None
-    numbers = apply_plan(sync.lab.new_run(RunKind.APPLY), plan).statistics.as_dict()
+    numbers = sync.lab.take_back(done).as_dict()
     sync.lab.wait(minutes=5)
     return {name: count for name, count in numbers.items() if count and name not in {"api_calls", "read", "mapped"}}
 

@@ -212,6 +212,19 @@ def test_many_hints_of_one_account_need_one_timeline(sandbox: Sandbox) -> None:
     assert target.calls - before == 1 + 3
 
 
+@pytest.mark.parametrize(("export", "calls"), [("with_ids", 3 + 1), ("refused", 3 + 1 + 12)])
+def test_the_titles_of_many_lost_creates_come_from_one_export(sandbox: Sandbox, export: str, calls: int) -> None:
+    switch(sandbox, task_export=export)
+    target = target_on(sandbox)
+    accounts = account_ids(sandbox)[:3]
+    wanted = [(accounts[number % 3], values_of(title=f"Task {number}")) for number in range(12)]
+    keys = [create(target, account, values) for account, values in wanted]
+    hints = [target.hint(Write(Operation.CREATE, None, account, values)) for account, values in wanted]
+    before = target.calls
+    assert [[record.key for record in one] for one in target.find(hints)] == [[key.key] for key in keys]
+    assert target.calls - before == calls
+
+
 def test_a_record_tells_its_last_change_and_who_made_it(sandbox: Sandbox) -> None:
     account = account_ids(sandbox)[0]
     target = target_on(sandbox)

@@ -15,6 +15,7 @@ from cshub.systems.totango.task_values import Row, Task, task_of
 
 log = logging.getLogger(__name__)
 
+READ_SINGLY = 5  # so few tasks are read one by one rather than through the export of all
 _WITNESSES = 3  # other tasks asked for, to see whether reading by id shows any task at all
 EXPORTED = (  # columns seen in use (totango.md §2.7), and the id, which is only hoped for
     "id",
@@ -85,6 +86,16 @@ class TaskReader:
         doubtful = [task_id for task_id in missing if task_id not in told_gone]
         proven = self._gone(doubtful, list(found)) if doubtful else []
         return {**found, **dict.fromkeys(task_id for task_id in missing if task_id in told_gone or task_id in proven)}
+
+    def shown(self, task_ids: Collection[str]) -> dict[str, Row]:
+        """Task id → what is shown of it, of those that are there: many from the export, what it lacks one by one."""
+        lines = self.exported() if len(task_ids) > READ_SINGLY else None
+        found = {task_id: lines[task_id] for task_id in task_ids if task_id in lines} if lines else {}
+        for task_id in sorted(set(task_ids) - found.keys(), key=int):
+            row = self._client.task(int(task_id))
+            if row is not None:
+                found[task_id] = row
+        return found
 
     def vanished(self, account_ids: Collection[str]) -> AbstractSet[str]:
         """Those of ``account_ids`` that Totango does not know any more."""

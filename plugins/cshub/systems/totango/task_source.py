@@ -21,11 +21,10 @@ from cshub.systems.totango.port import TotangoPort, missing_record
 from cshub.systems.totango.references import AccountReferences
 from cshub.systems.totango.task_catalog import TaskSourceOptions
 from cshub.systems.totango.task_log import TaskChange, last_changes
-from cshub.systems.totango.task_reader import TaskReader
+from cshub.systems.totango.task_reader import READ_SINGLY, TaskReader
 from cshub.systems.totango.task_values import Task, task_of
 
 _RECORDS_A_PAGE = 200
-_READ_SINGLY = 5  # so few tasks are read one by one rather than through the export of all
 _ONLY_BY_ID = frozenset({"status_label_id"})  # fields that the export does not show
 _CHANGES_A_TASK = 10  # of the newest changes, about so many are of one and the same task
 
@@ -66,7 +65,7 @@ class TotangoTaskSource(TotangoPort):
         changes = self._reader.changes_since(to_ms(self._log_start(window)))
         span = range(to_ms(window.start), to_ms(window.end))
         changed = {task_id: change for task_id, change in changes.items() if change.timestamp_ms in span}
-        exported = self._reader.exported() if options.check_deletions or len(changed) > _READ_SINGLY else None
+        exported = self._reader.exported() if options.check_deletions or len(changed) > READ_SINGLY else None
         lines = exported if exported is not None and not self._fields & _ONLY_BY_ID else {}
         asked = [task_id for task_id in changed if task_id not in lines]
         told = {task_id for task_id in changed if changed[task_id].is_deletion}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -26,7 +25,7 @@ from cshub.systems.totango.task_catalog import TaskOptions
 from cshub.systems.totango.task_log import TaskChange, first_changes, last_changes
 from cshub.systems.totango.task_reader import TaskReader
 from cshub.systems.totango.task_recognition import began_alike, hint_of, is_titled
-from cshub.systems.totango.task_values import Task, due_on, task_of
+from cshub.systems.totango.task_values import Row, Task, due_on, task_of
 
 _RECORDS_A_BATCH = 500
 
@@ -95,20 +94,18 @@ class TotangoTasks(TotangoPort):
     def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[TargetRecord]]:
         """Tasks of the hint's account that began with its description, due date, priority and assignee, oldest first.
 
-        One timeline per account, and one read for each task that fits, because only that shows the title. After those
-        with the hint's title come those that were changed since and now bear another one.
+        One timeline per account tells which they are. Their titles, which it does not show, come from the export where
+        there are many, else by one read each. After those with the hint's title come those that were changed since and
+        now bear another one.
         """
-        by_account: dict[str, list[int]] = defaultdict(list)
-        for at, hint in enumerate(hints):
-            by_account[hint["account_id"]].append(at)
-        found: dict[int, list[TargetRecord]] = {}
-        for account_id, places in by_account.items():
-            events = self._client.account_events(account_id)
-            known: dict[str, Task | None] = {}
-            for at in places:
-                tasks = self._fitting(events, hints[at], known)
-                found[at] = [task.as_target() for task in tasks]
-        return [found[at] for at in range(len(hints))]
+        accounts = dict.fromkeys(hint["account_id"] for hint in hints)
+        logs = {account_id: _Log(self._client.account_events(account_id)) for account_id in accounts}
+        fitting = [logs[hint["account_id"]].begun_alike(hint) for hint in hints]
+        rows = self._reader.shown({change.task_id for changes in fitting for change in changes})
+        return [
+            [task.as_target() for task in _likeliest(changes, hint, logs[hint["account_id"]].last, rows)]
+            for hint, changes in zip(hints, fitting, strict=True)
+        ]
 
     def write(self, writes: Sequence[Write]) -> Sequence[Verdict]:
         """See :func:`write_singly`."""
@@ -163,28 +160,40 @@ class TotangoTasks(TotangoPort):
         self._reader.check(due, rows)
         return [task_of(task_id, row, changes[task_id]) for task_id, row in rows.items() if row is not None]
 
-    def _fitting(self, events: Sequence[Event], hint: Mapping[str, Any], known: dict[str, Task | None]) -> list[Task]:
-        last = last_changes(events)
-        fitting = sorted((item for item in first_changes(events).values() if began_alike(item, hint)), key=_order)
-        titled: list[Task] = []
-        renamed: list[Task] = []
-        for first in fitting:
-            if first.task_id not in known:
-                known[first.task_id] = self._begun(first, last[first.task_id])
-            task = known[first.task_id]
-            if task is not None and is_titled(task.values.get("title"), hint):
-                titled.append(task)
-            elif task is not None and last[first.task_id].event_id != first.event_id:
-                renamed.append(task)
-        return [*titled, *renamed]
 
-    def _begun(self, first: TaskChange, last: TaskChange) -> Task | None:
-        """The task of a log; it began with the first change where it does not say itself when it was made."""
-        row = self._client.task(int(first.task_id))
+class _Log:
+    """The change log of one account."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.last = last_changes(events)
+        self._first = sorted(first_changes(events).values(), key=_order)
+
+    def begun_alike(self, hint: Mapping[str, Any]) -> list[TaskChange]:
+        """First changes of the tasks that began as the hint says, oldest first."""
+        return [change for change in self._first if began_alike(change, hint)]
+
+
+def _likeliest(
+    changes: Sequence[TaskChange], hint: Mapping[str, Any], last: Mapping[str, TaskChange], rows: Mapping[str, Row]
+) -> list[Task]:
+    """Those of the tasks that bear the hint's title; then those changed since that bear another one."""
+    titled: list[Task] = []
+    renamed: list[Task] = []
+    for first in changes:
+        row = rows.get(first.task_id)
         if row is None:
-            return None
-        task = task_of(first.task_id, row, last)
-        return task if task.created_at else replace(task, created_at=from_ms(first.timestamp_ms))
+            continue
+        task = _begun(first, task_of(first.task_id, row, last[first.task_id]))
+        if is_titled(task.values.get("title"), hint):
+            titled.append(task)
+        elif last[first.task_id].event_id != first.event_id:
+            renamed.append(task)
+    return [*titled, *renamed]
+
+
+def _begun(first: TaskChange, task: Task) -> Task:
+    """The task, made when its log begins where it does not say itself when it was."""
+    return task if task.created_at else replace(task, created_at=from_ms(first.timestamp_ms))
 
 
 def _key_of(write: Write) -> RecordKey:

@@ -163,21 +163,25 @@ class _Load:
         self._recheck(self._open_rows())
 
     def send(self) -> None:
-        """Send the writes, then settle lost answers; what did not happen is sent again."""
-        for _ in range(SENDING_ROUNDS):
-            rows = self._open_rows()
-            if not rows:
-                return
+        """Send the writes, then settle lost answers; what did not happen is sent again.
+
+        At most :data:`SENDING_ROUNDS` rounds, counted anew from each that got some of the rows done.
+        """
+        rounds = SENDING_ROUNDS
+        while rounds and (rows := self._open_rows()):
             self._send(sorted(rows, key=lambda row: row.source_key in self.troubles))
             if self._open_rows():
                 settle(self.writer, patience_s=AFTER_OWN_CALL_S)
                 self.resume()
+            rounds = (SENDING_ROUNDS if len(self._open_rows()) < len(rows) else rounds) - 1
         left = self._open_rows()
+        if not left:
+            return
         if self.answered and all(row.source_key in self.troubles for row in left):
             self._give_up(left)
-        elif left:
+        else:
             raise TransientError(
-                f"{len(left)} records could not be written, though each was tried up to {SENDING_ROUNDS} times. "
+                f"{len(left)} records could not be written, though they were tried again and again. "
                 f"The last trouble: {next(reversed(self.troubles.values()), 'none')} "
                 "Nothing is lost or doubled; run the step again once the service is well."
             )

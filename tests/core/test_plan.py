@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cshub.core.jobs import Guard, GuardLimit
-from cshub.core.plan import PLAN_COLUMNS, Excess, count_plan, excesses, plan_digest, plan_frame, plan_rows
+from cshub.core.plan import PLAN_COLUMNS, Excess, count_plan, excesses, in_step, plan_digest, plan_frame, plan_rows
 from cshub.core.planning import PlanRow, Rule
 from cshub.core.records import Action, Change, LinkSide, LinkState, Operation, Origin
 
@@ -170,6 +170,14 @@ def test_deletions_are_guarded_at_the_smaller_of_fifty_and_five_percent(
         [] if limit is None else [Excess(Operation.DELETE, deletions, limit, f"{deletions} deletes (limit {limit})")]
     )
     assert excesses(counts, Guard(), linked=linked) == expected
+
+
+def test_a_share_is_of_the_records_that_both_sides_have() -> None:
+    assert in_step({}) == 0
+    assert in_step(dict.fromkeys(LinkState, 1)) == 3
+    counted = {LinkState.IN_STEP: 60, LinkState.EMPTY: 10, LinkState.MISSING: 2}
+    past = {LinkState.GONE: 900, LinkState.DELETED: 40, LinkState.PARKED: 30, LinkState.FAILED: 1}
+    assert in_step({**counted, **past}) == 72
 
 
 def test_creations_and_updates_pass_unless_the_job_sets_a_limit() -> None:

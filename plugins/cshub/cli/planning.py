@@ -16,7 +16,7 @@ from cshub.core.errors import FencedOut, HubError, StateError
 from cshub.core.jobs import BoundJob
 from cshub.core.mapping import ABSENT
 from cshub.core.objects import Role
-from cshub.core.plan import PlanCounts, count_plan, excesses
+from cshub.core.plan import PlanCounts, count_plan, excesses, in_step
 from cshub.core.planning import PlanRow
 from cshub.core.records import Origin, RejectEntry, RunKind, RunOutcome, SourceRecord
 from cshub.core.stats import RunStatistics
@@ -178,7 +178,7 @@ def _from_staging(
     rows = list(staged_plan(run, plan))
     counts = count_plan(rows)
     pair = known_pair(run.bound, run.ledger)
-    linked = sum(run.ledger.count_links(pair).values()) if pair is not None else 0
+    linked = in_step(run.ledger.count_links(pair)) if pair is not None else 0
     return MadePlan(
         plan_id=None,
         job_id=run.bound.id,

@@ -28,6 +28,7 @@ TEXT_COLUMNS = (
     "dated_at",
 )
 JSON_COLUMNS = ("target_extra", "values", "changes", "source", "target", "warnings")
+_ON_BOTH_SIDES = (LinkState.IN_STEP, LinkState.EMPTY, LinkState.MISSING)
 _SIDE_MOMENTS = ("modified_at", "edited_at")
 PLAN_COLUMNS = (*TEXT_COLUMNS, "link_version", *JSON_COLUMNS)
 
@@ -137,6 +138,11 @@ class Excess:
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "operation": self.operation.value}
+
+
+def in_step(links: Mapping[LinkState, int]) -> int:
+    """How many of the links (state → number) are of records on both sides; what waits or was deleted does not count."""
+    return sum(links.get(state, 0) for state in _ON_BOTH_SIDES)
 
 
 def excesses(counts: PlanCounts, guard: Guard, *, linked: int) -> list[Excess]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from cshub.core.diff import decide
 from cshub.core.mapping import MappedRecord
 from cshub.core.objects import Role
-from cshub.core.plan import PLAN_COLUMNS, PlanCounts, count_plan, plan_digest, plan_frame, plan_rows
+from cshub.core.plan import PLAN_COLUMNS, PlanCounts, count_plan, in_step, plan_digest, plan_frame, plan_rows
 from cshub.core.planning import Desired, PlanRow, Rule
 from cshub.core.records import Action, Link, RecordKey, RunKind
 from cshub.pipeline.locking import locked
@@ -55,7 +55,7 @@ def diff(run: Run, mapped: FrameRef) -> Planned:
     rows = rivals.without_outdated(plan_mapped(run, list(staged_rows(run, mapped))))
     ref = stage_plan(run, rows)
     warnings = Counter(warning for row in rows for warning in _new_warnings(row))
-    linked = sum(run.ledger.count_links(run.pair).values())
+    linked = in_step(run.ledger.count_links(run.pair))
     return Planned(ref, count_plan(rows), plan_digest(rows), dict(warnings), linked)
 
 

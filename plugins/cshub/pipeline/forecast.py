@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from cshub.core.plan import count_plan, excesses
+from cshub.core.plan import count_plan, excesses, in_step
 from cshub.core.planning import PlanRow, Rule
 from cshub.core.ports import ById, CallCounter
 from cshub.core.records import Action, Link, Origin, RunKind
@@ -101,7 +101,7 @@ class _Costs:
     @cached_property
     def _linked(self) -> int:
         pair = known_pair(self.run.bound, self.run.ledger)
-        return sum(self.run.ledger.count_links(pair).values()) if pair is not None else 0
+        return in_step(self.run.ledger.count_links(pair)) if pair is not None else 0
 
     @cached_property
     def _open_writes(self) -> int:

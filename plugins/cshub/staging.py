@@ -69,12 +69,21 @@ class Staging:
         return FrameRef(path, rows, hashlib.sha256(content).hexdigest())
 
     def read(self, ref: FrameRef) -> Iterator[pd.DataFrame]:
-        """The chunks of a staged frame. Raises :class:`StagingCorrupt` when the file is missing or was changed."""
+        """The chunks of a staged frame.
+
+        Raises :class:`StagingCorrupt` when the file is missing or was changed, :class:`ServiceUnavailable` when the
+        place cannot be read.
+        """
         try:
             content = self._get(ref.path)
-        except OSError as error:
+        except FileNotFoundError as error:
             raise StagingCorrupt(
-                f"The staged file {ref.path} cannot be read: clear the run's first task to make it again."
+                f"The staged file {ref.path} is missing: clear the run's first task to make it again."
+            ) from error
+        except OSError as error:
+            raise ServiceUnavailable(
+                f"The staged file {ref.path} cannot be read below {self.url}: {error}. Check that the place can be "
+                "reached and read; then run again."
             ) from error
         if hashlib.sha256(content).hexdigest() != ref.digest:
             raise StagingCorrupt(

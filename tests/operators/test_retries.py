@@ -24,6 +24,7 @@ FAILS: set[type[errors.HubError]] = {
     errors.RowsFailed,
     errors.IdentityChanged,
     errors.FencedOut,
+    errors.StagingCorrupt,
     errors.StatisticsMismatch,
 }
 WAITS_S: dict[type[errors.HubError], int] = {errors.RateLimited: 60}
@@ -38,7 +39,6 @@ RETRIES: set[type[errors.HubError]] = {
     errors.StateError,
     errors.LinkMoved,
     errors.LockHeld,
-    errors.StagingCorrupt,
     errors.AmbiguousWrite,
 }
 EVERY_ERROR = {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.HubError)}

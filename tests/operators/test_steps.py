@@ -153,9 +153,14 @@ def test_a_load_waits_for_its_turn_without_a_try_of_its_own_while_another_run_is
 
 
 @pytest.mark.parametrize("task_id", STEPS[1:])
-def test_a_task_whose_predecessor_left_nothing_says_what_to_clear(run: HandMadeRun, task_id: str) -> None:
+def test_a_task_whose_predecessor_left_nothing_says_what_to_clear_and_so_does_the_history(
+    run: HandMadeRun, settings: Settings, task_id: str
+) -> None:
     with pytest.raises(StagingCorrupt, match=r"clear .* and the tasks after it"):
         run.execute(task_id)
+    row = ledger_run(settings, run)
+    assert row is not None and row.outcome is RunOutcome.RED
+    assert "and the tasks after it" in (row.error or "")
 
 
 @pytest.mark.parametrize(

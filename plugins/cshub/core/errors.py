@@ -30,8 +30,8 @@
     ├── StatisticsMismatch   the numbers of a run do not add up
     └── AmbiguousWrite       a write whose answer was lost: it may or may not have happened
 
-``TransientError`` is worth a retry, ``SpecError``, ``PermanentError`` and ``StatisticsMismatch`` are not;
-``AmbiguousWrite`` is settled by looking at the target before anything is sent again.
+``TransientError`` is worth a retry; ``SpecError``, ``PermanentError``, ``StagingCorrupt`` and ``StatisticsMismatch``
+are not. ``AmbiguousWrite`` is settled by looking at the target before anything is sent again.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from cshub.core.records import RunKind, RunOutcome
 from cshub.core.stats import RunStatistics
-from cshub.operators.base import hub_run_id, run_kind
+from cshub.operators.base import failure_noted, hub_run_id, run_kind
 from cshub.operators.steps import DIFF, pulled
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ class ApproveOperator(ApprovalOperator):
         self.job_id = job_id
 
     def execute(self, context: Context) -> Any:
-        planned = pulled(context, DIFF)
+        with failure_noted(self.job_id, context):
+            planned = pulled(context, DIFF)
         if run_kind(context) is RunKind.DRY:
             raise AirflowSkipException(f"Dry run: the plan is kept as {planned['plan_id']}, nothing is sent.")
         if not planned["excesses"]:

@@ -63,6 +63,19 @@ class HubOperator(BaseOperator):
                 raise
 
 
+@contextmanager
+def failure_noted(job_id: str, context: Context) -> Iterator[None]:
+    """For what a step does before it opens its run: an error makes the run red in the ledger all the same."""
+    try:
+        yield
+    except HubError as error:
+        from cshub.pipeline.opening import opened_run
+
+        with opened_run(job_id, hub_run_id(context), run_kind(context)) as run:
+            _note_failure(run, error)
+        raise
+
+
 def hub_run_id(context: Context) -> str:
     """The run's name in the ledger. Airflow's run ids are unique within a DAG only."""
     dag_run = context["dag_run"]

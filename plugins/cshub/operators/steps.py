@@ -59,8 +59,8 @@ class MapOperator(HubOperator):
         from cshub.pipeline.map import map_records
         from cshub.staging import FrameRef
 
-        extracted = pulled(context, EXTRACT)
         with self.hub_run(context) as run:
+            extracted = pulled(context, EXTRACT)
             done = map_records(run, FrameRef.from_dict(extracted["raw"]))
             reading = RunStatistics(warnings=extracted.get("warnings", {}), api_calls=extracted["api_calls"])
             numbers = done.statistics + reading
@@ -84,8 +84,8 @@ class DiffOperator(HubOperator):
         from cshub.pipeline.plans import keep_plan
         from cshub.staging import FrameRef
 
-        extracted, mapped = pulled(context, EXTRACT), pulled(context, MAP)
         with self.hub_run(context) as run:
+            extracted, mapped = pulled(context, EXTRACT), pulled(context, MAP)
             planned_at = run.clock.now()
             done = diff(run, FrameRef.from_dict(mapped["mapped"]))
             planning = RunStatistics(warnings=done.warnings) + RunStatistics(
@@ -122,16 +122,16 @@ class LoadOperator(HubOperator):
         from cshub.pipeline.load import LoadOrder, load
         from cshub.staging import FrameRef
 
-        extracted, mapped, planned = pulled(context, EXTRACT), pulled(context, MAP), pulled(context, DIFF)
-        order = LoadOrder(
-            plan=FrameRef.from_dict(planned["plan"]),
-            rejects=FrameRef.from_dict(mapped["rejects"]),
-            mapped=RunStatistics.from_dict(planned["statistics"]),
-            planned_at=datetime.fromisoformat(planned["planned_at"]),
-            window=window_of(extracted),
-            first_run=extracted["first_run"],
-        )
         with self.hub_run(context) as run:
+            extracted, mapped, planned = pulled(context, EXTRACT), pulled(context, MAP), pulled(context, DIFF)
+            order = LoadOrder(
+                plan=FrameRef.from_dict(planned["plan"]),
+                rejects=FrameRef.from_dict(mapped["rejects"]),
+                mapped=RunStatistics.from_dict(planned["statistics"]),
+                planned_at=datetime.fromisoformat(planned["planned_at"]),
+                window=window_of(extracted),
+                first_run=extracted["first_run"],
+            )
             done = load(run, order)
             result = {
                 "version": XCOM_VERSION,

@@ -51,7 +51,9 @@ RETRY_POLICY = ExceptionRetryPolicy(
         RetryRule(exception=f"{ERRORS}.PermanentError", action=RetryAction.FAIL, reason="the service refuses"),
         RetryRule(exception=f"{ERRORS}.IdentityChanged", action=RetryAction.FAIL, reason="another org or tenant"),
         RetryRule(exception=f"{ERRORS}.FencedOut", action=RetryAction.FAIL, reason="a newer try has taken over"),
-        RetryRule(exception=f"{ERRORS}.StagingCorrupt", action=RetryAction.FAIL, reason="an earlier task must run again"),
+        RetryRule(
+            exception=f"{ERRORS}.StagingCorrupt", action=RetryAction.FAIL, reason="an earlier task must run again"
+        ),
         RetryRule(
             exception=f"{ERRORS}.StatisticsMismatch", action=RetryAction.FAIL, reason="the numbers do not add up"
         ),

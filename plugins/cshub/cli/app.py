@@ -14,6 +14,7 @@ from cshub.cli import (
     ledger_tables,
     plans,
     preview,
+    rebuild,
     records,
     runs,
     salesforce,
@@ -69,6 +70,7 @@ def root(
 
 for module in (checks, preview, plans, applying, runs, undo, records):
     module.register(app)
+rebuild.register(ledger_tables.app)
 app.add_typer(ledger_tables.app, name="ledger", rich_help_panel="Services and stores")
 app.add_typer(totango.app, name="totango", rich_help_panel="Services and stores")
 app.add_typer(chorus.app, name="chorus", rich_help_panel="Services and stores")

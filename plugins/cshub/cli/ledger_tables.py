@@ -7,7 +7,7 @@ import typer
 from cshub.cli.options import Json, examples
 from cshub.cli.screen import begin
 
-app = typer.Typer(no_args_is_help=True, help="The ledger's tables: bring them up to date, say their revision.")
+app = typer.Typer(no_args_is_help=True, help="The ledger: bring its tables up to date, rebuild lost links.")
 
 
 @app.command(epilog=examples("CSHUB_LEDGER_URL=postgresql://… cshub ledger upgrade"))

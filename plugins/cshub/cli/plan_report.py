@@ -27,10 +27,10 @@ from cshub.core.window import Window
 SHOWN_ROWS = 20
 
 
-def refuse_two_documents(screen: Screen, csv: str | None) -> None:
+def refuse_two_documents(screen: Screen, csv: str | None, *, option: str = "--csv") -> None:
     """Standard output holds one document: JSON or CSV."""
     if csv == STDOUT and screen.as_json:
-        raise typer.BadParameter("standard output cannot hold both JSON and CSV: name a file", param_hint="--csv")
+        raise typer.BadParameter("standard output cannot hold both JSON and CSV: name a file", param_hint=option)
 
 
 def tell_plan(screen: Screen, made: MadePlan, mask: Mask, *, csv: str | None, show_all: bool) -> None:

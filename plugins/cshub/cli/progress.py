@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     from cshub.pipeline.run import OnProgress
 
-STEPS: Mapping[str, str] = {"extract": "Reading", "map": "Mapping", "diff": "Comparing", "load": "Loading"}
+STEPS: Mapping[str, str] = {
+    "extract": "Reading",
+    "map": "Mapping",
+    "diff": "Comparing",
+    "load": "Loading",
+    "relink": "Linking",
+}
 
 
 @contextmanager

@@ -36,6 +36,9 @@ RULES: Mapping[str, str] = {
     "source_not_readable": "the source did not give it when asked by id: deleted, private or hidden",
     "target_not_readable": "the target did not show its record, nor proved it gone: it is looked at again next time",
     "undone": "a change of an earlier run was taken back",
+    "relinked": "a rebuilt ledger found both records and linked them again; nothing was sent",
+    "fits_several": "after the ledger was lost nobody could tell which record of the other side is its own: no run "
+    "makes it. `cshub ledger rebuild JOB --add` looks again, `cshub run JOB --record ID` has it made",
     MADE: "another job of this hub made it (include_made_records)",
     "moved_since_plan": "it changed after the plan was made, so the plan's row was left out",
 }
@@ -58,6 +61,7 @@ STATES: Mapping[str, str] = {
     "missing": "found gone by the job of the other direction; looked at by id in the next run",
     "deleted": "deleted in the target by a person; never made again",
     "gone": "deleted on both sides; made again if the source brings it back",
+    "held": "its own record on the other side could not be told after the ledger was lost; not made by itself",
 }
 
 
@@ -89,6 +93,8 @@ def explained_row(action: str, rule: str, reason: str) -> str:
         return RULES[MADE] if reason == MADE else worded(reason)
     if rule == "undone":
         return LEFT_OUT.get(reason) or UNDONE.get(action) or explained(rule)
+    if rule == "fits_several" and reason not in ("", rule):
+        return f"{explained(rule)}; it {reason}"
     if rule == "no_account_reference" and reason != rule:
         return reason or explained(rule)
     return explained(rule)

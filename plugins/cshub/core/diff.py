@@ -9,6 +9,7 @@ source                  target                   decision
 there, not linked       –                        create if allowed and the account exists; park or skip else
 there, not linked       carries the record's id  adopt it
 there, not linked       may carry it             wait until it is clear: neither adopt nor create
+there, held             –                        wait until a person names it
 there                   proven gone, two-way     create again if the source was edited since; else leave the
                                                  deletion to the other direction
 there                   proven gone, one-way     never made again
@@ -53,8 +54,11 @@ def decide(desired: Desired, link: Link | None, target: TargetView | None, rules
         return _deleted(draft, target)
     if desired.skip_reason is not None:
         return draft.row(Action.SKIP, Rule.FILTERED, reason=desired.skip_reason)
-    if link is not None and link.state is LinkState.DELETED and desired.origin is not Origin.NAMED:
-        return draft.row(Action.SKIP, Rule.DELETED_IN_TARGET)
+    if link is not None and desired.origin is not Origin.NAMED:
+        if link.state is LinkState.DELETED:
+            return draft.row(Action.SKIP, Rule.DELETED_IN_TARGET)
+        if link.state is LinkState.HELD:
+            return draft.row(Action.PARK, Rule.FITS_SEVERAL)
     if link is None or not link.is_linked or (link.state in _ENDED and not _is_back(link, target)):
         if target is not None and target.record is not None:
             return _adopt(draft, target.record)

@@ -50,6 +50,8 @@ class Rule(StrEnum):
     MADE_BY_OTHER_JOB = "made_by_other_job"
     MOVED_SINCE_PLAN = "moved_since_plan"
     UNDONE = "undone"
+    RELINKED = "relinked"
+    FITS_SEVERAL = "fits_several"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class LinkState(StrEnum):
     DELETED = "deleted"  # the target record was deleted by a person; never made again
     MISSING = "missing"  # the job of the other direction found it gone; looked at by id in the next run
     GONE = "gone"  # deleted on both sides; made again when the source brings it back
+    HELD = "held"  # a rebuilt ledger cannot tell which record is its counterpart; waits for a person
 
 
 RETRIED_STATES = (LinkState.EMPTY, LinkState.PARKED, LinkState.REJECTED, LinkState.FAILED, LinkState.MISSING)
@@ -277,6 +278,7 @@ class RunKind(StrEnum):
     DRY = "dry"
     APPLY = "apply"
     RETRY = "retry"
+    REBUILD = "rebuild"  # links made again from what both sides hold; writes to neither
 
 
 class RunOutcome(StrEnum):

@@ -90,6 +90,7 @@ _STATE_CODES: Mapping[LinkState, int] = {
     LinkState.DELETED: 6,
     LinkState.GONE: 7,
     LinkState.MISSING: 8,
+    LinkState.HELD: 9,
 }
 _STATES: Mapping[int | None, LinkState] = {
     None: LinkState.IN_STEP,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, or_, select
 
+from cshub.core.planning import Rule
 from cshub.core.records import Change, DecisionEntry, Outcome, Pair
 from cshub.ledger import links
 from cshub.ledger.rows import DecisionRow
@@ -57,7 +58,7 @@ def outcomes(connection: Connection, run_id: str) -> dict[str, Outcome]:
 def created(connection: Connection, ways: Sequence[Pair], keys: Sequence[str]) -> set[str]:
     """Those of these target keys whose records the hub has made in one of these directions of its pairs.
 
-    Also what an undo made again; not what the hub only found and linked.
+    Also what an undo made again, and what a rebuilt ledger tells of as made; not what the hub only found and linked.
     """
     if not ways:
         return set()
@@ -65,7 +66,7 @@ def created(connection: Connection, ways: Sequence[Pair], keys: Sequence[str]) -
     here = and_(
         decision.c.pair_id.in_({way.number for way in ways}),
         among(connection, decision.c.target_key, keys),
-        decision.c.outcome == Outcome.CREATED.value,
+        or_(decision.c.outcome == Outcome.CREATED.value, decision.c.rule == Rule.RELINKED.value),
         by_way,
     )
     return set(connection.execute(select(decision.c.target_key).where(here)).scalars())

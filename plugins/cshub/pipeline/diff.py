@@ -66,7 +66,7 @@ def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
     drafts = _without_made(run, _with_accounts(run, records, links), links)
     targets = Targets(run, rules, links)
     targets.look(drafts)
-    desired = _with_people(run, drafts, {draft.source_key: targets.home(draft) for draft in drafts})
+    desired = with_people(run, drafts, {draft.source_key: targets.home(draft) for draft in drafts})
     return [
         _explained(run, item, decide(item, links.get(item.source_key), targets.view(item), rules)) for item in desired
     ]
@@ -86,10 +86,11 @@ def _with_accounts(run: Run, records: Sequence[MappedRecord], links: Mapping[str
     live = [record for record in records if record.skip_reason is None]
     references = {record.account_reference for record in live if record.account_reference is not None}
     accounts = run.target.resolve_accounts(references) if references else {}
-    return [_desired(run, record, links.get(record.source_key), accounts) for record in records]
+    return [desired_of(run, record, links.get(record.source_key), accounts) for record in records]
 
 
-def _desired(run: Run, record: MappedRecord, link: Link | None, accounts: Mapping[str, str]) -> Desired:
+def desired_of(run: Run, record: MappedRecord, link: Link | None, accounts: Mapping[str, str]) -> Desired:
+    """The record as the planner is given it. ``accounts``: account reference → account id of the target."""
     reference, seen = record.account_reference, record.seen
     linked_to = link.target.account_id if link is not None and is_alive(link) else None
     date = run.mapping.attribute_with(Role.DATE)
@@ -126,7 +127,7 @@ def _without_made(run: Run, drafts: Sequence[Desired], links: Mapping[str, Link]
     return [replace(draft, skip_reason=reason) if draft.source_key in made else draft for draft in drafts]
 
 
-def _with_people(run: Run, drafts: Sequence[Desired], homes: Mapping[str, str | None]) -> list[Desired]:
+def with_people(run: Run, drafts: Sequence[Desired], homes: Mapping[str, str | None]) -> list[Desired]:
     """E-mails of people become the target's user ids; those it does not know are left out and counted.
 
     ``homes``: source key → account whose contacts count, which is that of the target record where there is one. Owners

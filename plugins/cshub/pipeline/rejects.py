@@ -33,7 +33,8 @@ def record_rejects(run: Run, fence: Fence, rejects: Sequence[RejectEntry]) -> No
 
 
 def _waiting(link: Link) -> Link:
-    return link.having(source={"state": LinkState.REJECTED})
+    """A record that is held for a person stays so, valid or not."""
+    return link if link.state is LinkState.HELD else link.having(source={"state": LinkState.REJECTED})
 
 
 def _rejected(key: str, entries: Sequence[RejectEntry]) -> DecisionEntry:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from html import escape
 
 import pytest
@@ -14,6 +15,7 @@ from cshub.core.text import (
     loose_form,
     normalise_text,
     truncate,
+    without_active_markup,
     wrap_html,
 )
 
@@ -91,8 +93,45 @@ def test_wrapped_html_reads_back_as_the_same_text() -> None:
         assert normalise_text(wrap_html(text)) == normalise_text(text)
 
 
-def test_wrapping_twice_changes_nothing() -> None:
-    assert wrap_html(wrap_html("one\ntwo")) == wrap_html("one\ntwo")
+@given(TEXTS)
+def test_wrapping_twice_changes_nothing(text: str) -> None:
+    once = wrap_html(text)
+    assert wrap_html(once) == once
+
+
+@pytest.mark.parametrize("opening", ["<script>", "<STYLE a=b>", "<!-- ", "<textarea>"])
+def test_markup_that_never_ends_hides_nothing(opening: str) -> None:
+    text = f"Please add the {opening} sign to the page"
+    assert "to the page" in html_to_text(text)
+    assert normalise_text(text) != normalise_text(f"{text} today")
+    assert normalise_text(wrap_html(text)).endswith("to the page")
+    assert "kept" in html_to_text(f"<script>gone</script>kept {opening} this")
+    assert "gone" not in html_to_text(f"<script>gone</script>kept {opening} this")
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    '<a href="javascript:alert(1)">press</a>',
+    '<a href="&#106;avascript:alert(1)">press</a>',
+    '<b onclick="alert(1)">bold</b>',
+    "<p style='background:url(https://x.example)'>styled</p>",
+    '<math><mi xlink:href="data:x">x</mi></math>',
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_a_page_would_run_or_load_is_taken_out_of_rich_text(text: str) -> None:
+    wrapped = wrap_html(f'<div class="html-parser-container">Before {text} <b>after</b></div>')
+    for safe in (wrapped, without_active_markup(f"Before {text} <b>after</b>")):
+        assert not re.search(r"<(script|img|svg|math|p)|<[^>]*(script:|data:|onclick|style)", safe), safe
+        assert "Before" in safe and "<b>after</b>" in safe
+
+
+@pytest.mark.parametrize("text", ["a < b", "<b>bold</b>", "Ada <ada@x.example>", "if (a<b && c=d)", "data: 5", "x=&y"])
+def test_text_without_active_markup_stays_as_it_is(text: str) -> None:
+    assert without_active_markup(text) == text
 
 
 def test_wrapping_drops_scripts_and_event_handlers() -> None:

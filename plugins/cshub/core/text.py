@@ -31,7 +31,17 @@ _SCHEME = re.compile(r"^(?:https?://(?:www\.)?|mailto:|www\.)", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
 _BRACKETS = re.compile(r"<[^<>]*>")
 _WRAPPER = '<div class="html-parser-container">'
+_CONTAINER = re.compile("<[^<>]*html-parser-container", re.IGNORECASE)
 _KEPT_TAGS = {"a", "b", "br", "div", "em", "i", "li", "ol", "strong", "u", "ul"}
+_ACTIVE = re.compile(
+    r"<\s*/?(?:applet|audio|base|button|embed|form|frame|iframe|img|input|link|math|meta|object|script|style|svg|video)\b"
+    r"|[\s/\"'](?:on[a-z]+|style|srcdoc)\s*=|=\s*[\"']?\s*(?:(?:javascript|vbscript|data)\s*:|&)",
+    re.IGNORECASE,
+)
+_HIDING = tuple(  # elements whose content is no text
+    (re.compile(f"<(?={name}\\b)", re.IGNORECASE), re.compile(f"</{name}\\b", re.IGNORECASE))
+    for name in ("script", "style")
+)
 _LOST_BREAK = re.compile(r"</(?:p|tr|h[1-6]|blockquote|pre)\s*>", re.IGNORECASE)
 _TRAILING_BLANKS = re.compile(r"[ \t\u00a0]+(?=\n)|[ \t\u00a0]+\Z")
 _MANY_BREAKS = re.compile(r"\n{3,}")
@@ -71,18 +81,26 @@ def html_to_text(value: str) -> str:
     """HTML as plain text: br, p, div, li and other blocks become line breaks, tags vanish, entities are decoded once.
 
     A link keeps its address, ``text (https://x.example)``, unless its text is the address. Scripts and styles vanish
-    with their content. Angle brackets that are no known tag survive: ``a < b``,
+    with their content, unless they never end. Angle brackets that are no known tag survive: ``a < b``,
     ``<ada@x.example>``. Plain text comes back as it is, apart from white space at line ends and at both ends.
     """
     value = clean_text(value)[0].replace("\r\n", "\n").replace("\r", "\n")
     if "<" in value:
         value = _LINK.sub(_linked, _BREAK.sub("\n", value))
-        value = unescape(nh3.clean(_NOT_MARKUP.sub("&lt;", value), tags=set()))
+        value = unescape(nh3.clean(_written_out(value), tags=set()))
     elif "&" in value:
         value = unescape(value)
     value = value.replace("\u00a0", " ")
     value = _TRAILING_BLANKS.sub("", value)
     return clean_text(_MANY_BREAKS.sub("\n\n", value))[0].strip()
+
+
+def _written_out(value: str) -> str:
+    """HTML in which signs that only look like markup are text: they hide nothing of what follows."""
+    for opening, closing in _HIDING:
+        last = max((found.start() for found in closing.finditer(value)), default=0)
+        value = value[:last] + opening.sub("&lt;", value[last:])
+    return _NOT_MARKUP.sub("&lt;", value)
 
 
 def _linked(found: re.Match[str]) -> str:
@@ -104,18 +122,30 @@ def _bare(address: str) -> str:
 def wrap_html(value: str) -> str:
     """``value`` as the rich text that Totango keeps: inside its container element, line breaks as ``<br>``.
 
-    Plain text is escaped; markup is reduced to links, emphasis, lists and blocks. A text that is wrapped already comes
-    back unchanged. Source of the container: totango.md §3, row "HTML".
+    Plain text is escaped; markup is reduced to links, emphasis, lists and blocks, also in a text that is wrapped
+    already. Wrapping twice changes nothing. Source of the container: totango.md §3, row "HTML".
     """
-    if value.startswith(_WRAPPER):
-        return value
-    value = clean_text(value)[0]
-    if has_markup(value):
-        marked = _LOST_BREAK.sub("<br>", _NOT_MARKUP.sub("&lt;", value))
-        body = nh3.clean(marked, tags=_KEPT_TAGS, attributes={"a": {"href"}}, link_rel=None)
-    else:
-        body = escape(value, quote=False)
+    value = clean_text(value)[0].replace("\r\n", "\n").replace("\r", "\n")
+    is_wrapped = value.startswith(_WRAPPER)
+    if is_wrapped:
+        value = value.removeprefix(_WRAPPER).removesuffix("</div>")
+    body = _safe(value if is_wrapped or has_markup(value) else escape(value, quote=False))
     return f"{_WRAPPER}{body.strip().replace(chr(10), '<br>')}</div>"
+
+
+def is_wrapped_html(value: str) -> bool:
+    """Whether Totango may take ``value`` for rich text and keep its markup."""
+    return _CONTAINER.search(value) is not None
+
+
+def without_active_markup(value: str) -> str:
+    """``value`` as it is, or as safe rich text where it holds markup that a page would run, load or send somewhere."""
+    return _safe(value) if "<" in value and _ACTIVE.search(value) else value
+
+
+def _safe(value: str) -> str:
+    marked = _LOST_BREAK.sub("<br>", _written_out(value))
+    return nh3.clean(marked, tags=_KEPT_TAGS, attributes={"a": {"href"}}, link_rel=None)
 
 
 def normalise_text(value: str | None) -> str:

@@ -212,6 +212,40 @@ def test_rich_text_that_is_not_written_stays_rich_text(sandbox: Sandbox, omitted
     assert not touchpoint(sandbox, plain.key)["formatted"]
 
 
+WRAPPED = '<div class="html-parser-container"><script>alert(1)</script><b>Plain</b> words</div>'
+
+
+def test_plain_text_that_looks_like_rich_text_does_not_become_it(sandbox: Sandbox) -> None:
+    target = target_on(sandbox)
+    key = create(target, account_ids(sandbox)[0], values_of(content=WRAPPED))
+    stored = touchpoint(sandbox, key.key)
+    assert (stored["content"], stored["formatted"]) == ("Plain words", False)
+    assert [record.key for record in found(target, account_ids(sandbox)[0], values_of(content=WRAPPED))] == [key.key]
+    update(target, key, {"content": WRAPPED.replace("Plain", "Other")})
+    stored = touchpoint(sandbox, key.key)
+    assert (stored["content"], stored["formatted"]) == ("Other words", False)
+
+
+def test_rich_text_holds_no_script_even_when_it_comes_wrapped(sandbox: Sandbox) -> None:
+    key = create(target_on(sandbox, content_format="html"), account_ids(sandbox)[0], values_of(content=WRAPPED))
+    assert touchpoint(sandbox, key.key)["content"] == '<div class="html-parser-container"><b>Plain</b> words</div>'
+
+
+def test_rich_text_that_is_sent_along_unchanged_is_not_rewritten(sandbox: Sandbox) -> None:
+    account = account_ids(sandbox)[0]
+    rich = '<div class="html-parser-container"><p style="color:red">A person\'s</p> note</div>'
+    made = service_of(sandbox).act("create_touchpoint", {"account_id": account, "subject": "Old", "content": rich})
+    for options in ({}, {"content_format": "html"}):
+        target = target_on(sandbox, **options)
+        record = target.read_keys([RecordKey(str(made["note_id"]), account)])[str(made["note_id"])]
+        assert record is not None
+        key = RecordKey(record.key, account, record.extra)
+        values = {**record.values, "subject": f"New {len(options)}"}
+        (verdict,) = target.write([Write(Operation.UPDATE, key, account, values, frozenset({"subject"}))])
+        assert verdict.error is None
+        assert touchpoint(sandbox, record.key)["content"] == rich
+
+
 @pytest.mark.parametrize("omitted", ["keep", "clear"])
 def test_participants_may_be_written_with_new_touchpoints_only(sandbox: Sandbox, omitted: str) -> None:
     switch(sandbox, put_omitted=omitted)

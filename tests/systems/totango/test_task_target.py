@@ -312,3 +312,13 @@ def test_a_task_whose_account_was_merged_is_still_there(sandbox: Sandbox) -> Non
     record = target.read_keys([key])[key.key]
     assert record is not None
     assert record.account_id == second
+
+
+def test_a_description_brings_no_script_into_the_pages_of_totango(sandbox: Sandbox) -> None:
+    target = target_on(sandbox)
+    text = "Before <img src=x onerror=alert(1)> <b>after</b> <script>"
+    key = create(target, account_ids(sandbox)[0], values_of(description=text))
+    assert task(sandbox, key.key)["description"] == "Before  <b>after</b> &lt;script&gt;"
+    plain = "if (a < b) ask Ada <ada@seller.example>"
+    update(target, key, values_of(description=plain), "description")
+    assert task(sandbox, key.key)["description"] == plain

@@ -12,7 +12,7 @@ from typing import Any
 from cshub.core.errors import NotFound
 from cshub.core.ports import ById, Lookup, Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
-from cshub.core.text import html_to_text, length, truncate, wrap_html
+from cshub.core.text import html_to_text, is_wrapped_html, length, truncate, wrap_html
 from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.values import parse_moment
 from cshub.core.window import Window
@@ -137,6 +137,8 @@ class TotangoTouchpoints(TotangoPort):
         key = _key_of(write)
         values = {name: value for name, value in write.values.items() if name not in self._options.create_only()}
         fields, extra = self._fields(values), key.extra
+        if write.changed and "content" in values.keys() - write.changed:
+            fields = replace(fields, content=values["content"] or "")
         left_out = {name for name in _KEPT if name not in values}
         if not extra.get("event_id") or left_out - ({"participants"} if extra.get("participants") == NOBODY else set()):
             note = self._current(key)
@@ -194,6 +196,7 @@ class TotangoTouchpoints(TotangoPort):
     def _content(self, content: str) -> str:
         """Content in the format of the options, within the limit. HTML that is too long is cut as text."""
         if self._options.content_format is ContentFormat.TEXT or not content.strip():
+            content = html_to_text(content) if is_wrapped_html(content) else content
             return truncate(content, CONTENT_LIMIT, _CUT_MARKER)[0]
         wrapped = wrap_html(content)
         if length(wrapped) <= CONTENT_LIMIT:

@@ -12,6 +12,7 @@ from typing import Any
 from cshub.core.errors import DataError, NotFound, SpecError
 from cshub.core.ports import ById, Lookup, Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
+from cshub.core.text import without_active_markup
 from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.window import Window
 from cshub.systems.singly import write_singly
@@ -216,10 +217,11 @@ def _fields(values: Mapping[str, Any], names: AbstractSet[str]) -> TaskFields:
     Raises :class:`DataError` for a priority or status that Totango does not have.
     """
     given = {name: values[name] for name in names if values.get(name) not in (None, "")}
+    description = without_active_markup(values.get("description") or "")  # shown as rich text (totango.md §2.7)
     priority = _choice(given, "priority", int, "1, 2 or 3")
     return TaskFields(
         title=given.get("title"),
-        description=(values["description"] or "") if "description" in names and "description" in values else None,
+        description=description if "description" in names and "description" in values else None,
         due_date=given.get("due_date"),
         priority=priority,
         status=_choice(given, "status", TaskStatus, "open or closed"),

@@ -14,6 +14,7 @@ from cshub.core.jobs import OnNull, Otherwise
 
 from .core_cast import JOB_YAML, STEADY, TEMPLATE_YAML, WIDE_ROWS, bound_job
 
+LAUGHS = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
 INCLUDE = Path(__file__).parents[2] / "include"
 
 
@@ -48,6 +49,8 @@ def test_the_templates_that_come_along_can_be_read(path: Path) -> None:
         ("a: \x00\n", "Save the file as UTF-8 text without control characters."),
         ("a: *all\n", "Put the value in quotes if it begins with *."),
         ("a: !!int abc\n", "job.yaml:1: (file): not valid YAML: invalid literal"),
+        ("a: 1\n%YAML 9.9\n---\n", "job.yaml:1: (file): not valid YAML: not readable"),
+        (LAUGHS, "job.yaml:1: (file): the file refers to itself, is nested too deeply or has too many values"),
     ],
 )
 def test_a_file_that_is_no_yaml_of_settings_says_where_and_what_to_do(text: str, says: str) -> None:
@@ -213,3 +216,10 @@ def test_yamls_own_null_is_a_word_of_translation_tables(written: str) -> None:
     translate = bound_job(rows).fields[7].translate
     assert translate is not None
     assert translate.otherwise is Otherwise.NULL
+
+
+@pytest.mark.parametrize("name", ["a[0]", "[x]", "str", "dict", "? [a, b]\n"])
+def test_a_setting_that_does_not_exist_is_named_whatever_it_is_called(name: str) -> None:
+    (fault,) = faults_of_text(f"{JOB_YAML}{name}: 1\n")
+    assert "there is no such setting" in fault
+    assert read_job(f"{JOB_YAML}{name}: 1\n", "job.yaml").job is not None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cshub.core.mapping import MappedRecord, compile_mapping, map_record
+from cshub.core.objects import FieldSpec, Kind
 from cshub.core.records import Origin, RejectEntry, SourceRecord
 
 from .core_cast import MEETING, NOTE, WIDE_ROWS, bound_job, mapping_of, meeting
@@ -104,6 +105,14 @@ def test_a_value_without_a_row_is_kept_or_emptied_when_the_job_says_so(otherwise
 def test_a_constant_needs_no_source_field() -> None:
     rows = WIDE_ROWS.replace("{source: minutes, target: minutes}", "{constant: 15, target: minutes}")
     assert mapped(meeting(minutes=99), mapping_of(rows)).values["minutes"] == 15
+
+
+@pytest.mark.parametrize("odd", ["0\ud800", "\x00", math.nan, math.inf, [[math.nan]], {"\ud800": "\x00"}, 10**400])
+def test_the_sources_own_values_leave_a_mark_however_odd_they_are(odd: Any) -> None:
+    source = replace(MEETING, fields={**MEETING.fields, "owner": FieldSpec("owner", Kind.EMAIL, "Owner")})
+    mapping = compile_mapping(bound_job(WIDE_ROWS), source, NOTE, version="m1", marks_source=True)
+    result = mapped(meeting(owner=odd, stage=None, facts=None, minutes=None), mapping)
+    assert all(len(mark) == 16 for mark in result.marks.values())
 
 
 def test_addresses_that_cannot_be_read_are_left_out_and_counted() -> None:

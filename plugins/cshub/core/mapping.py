@@ -205,7 +205,7 @@ def map_record(record: SourceRecord, origin: Origin, mapping: CompiledMapping) -
     if rejects:
         return rejects
     return MappedRecord(
-        replace(seen, modified_at=found.get(Role.MODIFIED_AT) or seen.modified_at),
+        replace(seen, modified_at=found[Role.MODIFIED_AT]) if found.get(Role.MODIFIED_AT) else seen,
         values,
         found.get(Role.ACCOUNT_KEY),
         warnings=tuple(warnings),
@@ -276,10 +276,12 @@ def _marks(body: Mapping[str, Any], mapping: CompiledMapping) -> dict[str, str]:
 
 
 def _mark(raw: Any, kind: Kind) -> str:
-    try:
-        return fingerprint(cast(raw, kind), kind)
-    except DataError:
-        return fingerprint(raw, Kind.ANY)
+    for form in (kind, Kind.ANY):
+        try:
+            return fingerprint(cast(raw, form), form)
+        except DataError:
+            continue
+    return fingerprint(clean_text(str(raw))[0], Kind.TEXT)  # no JSON value: not a number, or nested without end
 
 
 def _translated(value: Any, translation: Translation) -> Any:

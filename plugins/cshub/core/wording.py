@@ -56,8 +56,8 @@ def suggest(word: str, words: Sequence[str]) -> str:
 
 
 def path_in_file(loc: tuple[str | int, ...]) -> FieldPath:
-    """pydantic's location without the steps that name a branch of a union."""
-    return tuple(step for step in loc if not (isinstance(step, str) and ("[" in step or step in {"str", "dict"})))
+    """pydantic's location without the steps that name a branch of a union: what an entry of ``transforms`` may be."""
+    return tuple(step for at, step in enumerate(loc) if at < 2 or loc[at - 2] != "transforms")
 
 
 def _words(item: ErrorDetails, model: type[BaseModel]) -> Words:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -13,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 from cshub.core.errors import Fault, JobFileError
 
 FieldPath = tuple[str | int, ...]
+MOST_VALUES = 100_000  # settings of one file, those that aliases repeat among them
 
 _REMEDIES: Mapping[str, str] = {
     "found duplicate key": "Keep one of the two and remove the other.",
@@ -56,14 +58,18 @@ class _AsWritten(RoundTripConstructor):
 _AsWritten.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_scalar)
 
 
+class _TooMany(Exception):
+    """The document has more values than a person writes."""
+
+
 def parse_yaml(text: str, file: str) -> tuple[dict[str, Any], Lines]:
     """The document as plain values and its line numbers. Raises :class:`JobFileError` when it is no YAML mapping."""
     yaml = YAML(typ="rt")
     yaml.Constructor = _AsWritten
     try:
         root = yaml.load(text)
-        document = _plain(root)
-    except (YAMLError, ValueError, RecursionError) as error:
+        document = _plain(root, count())
+    except Exception as error:  # ruamel fails in many ways, some undocumented, over text that is no YAML
         raise JobFileError([_syntax_fault(error, file)]) from error
     if isinstance(document, dict):
         return document, Lines(root)
@@ -74,20 +80,22 @@ def parse_yaml(text: str, file: str) -> tuple[dict[str, Any], Lines]:
 
 def _syntax_fault(error: Exception, file: str) -> Fault:
     mark = getattr(error, "problem_mark", None)
-    if isinstance(error, RecursionError):
-        return Fault(
-            file, "(file)", "the file refers to itself or is nested too deeply", "Write it without aliases.", 1
-        )
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if isinstance(error, (RecursionError, _TooMany)):
+        reason = "the file refers to itself, is nested too deeply or has too many values"
+        return Fault(file, "(file)", reason, f"Write it without aliases, with at most {MOST_VALUES:,} values.", 1)
+    told = isinstance(error, (YAMLError, ValueError)) and str(error).strip()
+    problem = getattr(error, "problem", None) or (str(error).strip().splitlines()[0] if told else "not readable")
     remedy = next((text for start, text in _REMEDIES.items() if start in problem), _DEFAULT_REMEDY)
     return Fault(file, "(file)", f"not valid YAML: {problem}", remedy, mark.line + 1 if mark else 1)
 
 
-def _plain(node: Any) -> Any:
+def _plain(node: Any, counted: Iterator[int]) -> Any:
+    if next(counted) > MOST_VALUES:
+        raise _TooMany
     if isinstance(node, Mapping):
-        return {_name(key): _plain(value) for key, value in node.items()}
+        return {_name(key): _plain(value, counted) for key, value in node.items()}
     if isinstance(node, list):
-        return [_plain(value) for value in node]
+        return [_plain(value, counted) for value in node]
     if isinstance(node, bool) or node is None:
         return node
     for kind in (int, float, str):

@@ -129,7 +129,7 @@ def export_tasks(on: Behaviour, call: Call) -> Any:
     table = on.tasks.export_csv(query, [column for column in columns if column])
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", call.request.param("fileName") or "tasks") + ".csv"
     headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": f'attachment; filename="{name}"'}
-    return Reply(200, table.encode(), headers)
+    return Reply(200, table.encode("utf-8", "ignore"), headers)
 
 
 def find_accounts(on: Behaviour, call: Call) -> Any:

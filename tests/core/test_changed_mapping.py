@@ -92,6 +92,25 @@ def test_a_field_that_is_new_in_the_mapping_takes_the_later_records_value_in_a_t
     assert decide(wanted, old, there(theirs), now(two_way=True)).rule is rule
 
 
+@pytest.mark.parametrize(
+    ("policy", "held", "rule"),
+    [
+        (TargetEdit.KEEP, "Theirs", Rule.NOTHING_CHANGED),
+        (TargetEdit.KEEP, " ", Rule.MAPPING_CHANGED),
+        (TargetEdit.KEEP, None, Rule.MAPPING_CHANGED),
+        (TargetEdit.OVERWRITE, "Theirs", Rule.MAPPING_CHANGED),
+    ],
+)
+def test_a_field_that_is_new_in_the_mapping_leaves_a_targets_words_where_edits_are_kept(
+    policy: TargetEdit, held: str | None, rule: Rule
+) -> None:
+    old = before(target_marks={})
+    old = old.having(source={"mapped": {name: mark for name, mark in old.source.mapped.items() if name != "subject"}})
+    wanted = replace(desired(**NEW_MAPPING), marks=RAW)
+    there_now = replace(now(), target_edit=policy)
+    assert decide(wanted, old, there(note(subject=held)), there_now).rule is rule
+
+
 def test_more_than_the_guard_lets_pass_waits_for_a_person() -> None:
     rows = [replace(plan(before()), source_key=f"m{number}") for number in range(3)]
     edits = [plan(before(), marks={**RAW, "Subject": "m-edited"}) for _ in range(20)]

@@ -239,9 +239,9 @@ class Comparison:
             return Rule.BOTH_AGREE
         if self.target_changed(name):
             return self._edit_in_target()
-        if not self.rules.two_way:
-            return Rule.MAPPING_CHANGED
         said = self.link.source.mapped.get(name)
+        if not self.rules.two_way and (said is not None or name in (self.link.target.marks or {})):
+            return Rule.MAPPING_CHANGED
         if said is not None:
             return Rule.MAPPING_CHANGED if self.target_now[name] == said else Rule.NOTHING_CHANGED
         values = self.record.values if self.record else {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from cshub.core.jobs import BoundJob, OnSourceDelete
 from cshub.library import JobLibrary
+from cshub.pipeline.run import Asked
 from tests.pipeline.lab import Lab
 from tests.pipeline.two_way import KINDS, TOUCHPOINTS, Kind, Sync
 
@@ -30,7 +31,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A job, and how its records are made. ``follows``: whether it carries deletions over; ``build`` makes them."""
+    """A job, and how its records are made. ``follows``: whether it carries deletions over; ``build`` makes them.
+
+    ``two_way``: whether another job writes what this one reads.
+    """
 
     name: str
     source: Side
@@ -38,6 +42,7 @@ class Way:
     build: Callable[[Path, int], Lab]
     job: Callable[[Lab], BoundJob]
     follows: bool = True
+    two_way: bool = False
 
     def partner(self, lab: Lab) -> BoundJob | None:
         return next((job for job in (lab.job, lab.back) if job is not None and job is not self.job(lab)), None)
@@ -97,7 +102,7 @@ def _touches(folder: Path, records: int, *, follows: bool) -> Lab:
     for number in range(-(-records // len(customers))):
         lab.act("totango", "send_campaign", name=f"Made {number}", account_ids=customers)
         lab.wait(minutes=1)
-    lab.sync()
+    lab.sync(asked=Asked(full_sync=True))
     lab.wait(minutes=10)
     return lab
 
@@ -203,8 +208,16 @@ def _outbound(lab: Lab) -> BoundJob:
 def _both_ways(kind: Kind) -> list[Way]:
     build, sides = partial(_pair, kind=kind), (_salesforce(kind), _totango(kind))
     return [
-        Way(f"Salesforce {kind.salesforce_name} → Totango {kind.name}, both ways", *sides, build, _inbound),
-        Way(f"Totango {kind.name} → Salesforce {kind.salesforce_name}, both ways", *sides[::-1], build, _outbound),
+        Way(
+            f"Salesforce {kind.salesforce_name} → Totango {kind.name}, both ways", *sides, build, _inbound, two_way=True
+        ),
+        Way(
+            f"Totango {kind.name} → Salesforce {kind.salesforce_name}, both ways",
+            *sides[::-1],
+            build,
+            _outbound,
+            two_way=True,
+        ),
     ]
 
 

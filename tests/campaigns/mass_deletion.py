@@ -118,7 +118,9 @@ def _trials(way: Way) -> list[Trial]:
     ]
     return [
         Trial(disaster, part, full, first)
-        for (disaster, part), full, first in product(disasters, (False, True), (False, True))
+        for (disaster, part), full, first in product(
+            disasters, (False, True), (False, True) if way.two_way else (False,)
+        )
     ]
 
 

@@ -1,4 +1,7 @@
-"""kill -9 at every boundary of a run: each call to a service and each commit of the ledger, on both sides of it."""
+"""Death at boundaries of a run: each call to a service and each commit of the ledger, on both sides of it.
+
+The crash sweep (tests/campaigns/crash_sweep.py) kills a real process at every one of them.
+"""
 
 from __future__ import annotations
 
@@ -120,11 +123,3 @@ def test_killed_before_its_load_a_run_is_finished_by_its_retry(prepared: Prepare
     last = boundaries_of_the_whole_run(prepared) - boundaries_of_load(prepared)
     for boundary in range(1, last, 4):
         survive(prepared, boundary, whole=True)
-
-
-@pytest.mark.campaign
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("lost", [False, True], ids=["all-answers-arrive", "every-fourth-answer-lost"])
-def test_killed_at_every_boundary_of_a_whole_run_it_is_finished_by_its_retry(prepared: Prepared, lost: bool) -> None:
-    for boundary in range(1, boundaries_of_the_whole_run(prepared) + 1):
-        survive(prepared, boundary, whole=True, lost=lost)

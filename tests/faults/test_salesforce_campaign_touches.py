@@ -1,8 +1,7 @@
-"""kill -9 and lost answers while campaign touches become events: each exactly once."""
+"""Death and lost answers while campaign touches become events: each exactly once."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 import pytest
 
 from cshub.library import JobLibrary
+from tests.faults.touches import JOB_ID, expected, held
 from tests.faults.two_way_stage import sent_rows
 from tests.pipeline.crashes import Crash
 from tests.pipeline.lab import Course, Lab
 
-JOB_ID = "salesforce_campaign_touches_outbound"
 SHARE = 5
 LOST: dict[str, Any] = {"kind": "drop_after_commit", "service": "salesforce", "only_writes": True, "count": 1}
 
@@ -45,26 +44,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
         lab.wait(minutes=10)
     yield Prepared(lab, folder)
     lab.ledger.close()
-
-
-def expected(lab: Lab) -> Counter[tuple[str, str]]:
-    """Touch id and account of each touch whose account Salesforce has."""
-    crm = {row["Id"] for row in lab.sandbox.service("salesforce").state()["accounts"] if not row["IsDeleted"]}
-    totango = lab.sandbox.service("totango").state()
-    accounts = {row["id"]: row["attributes"].get("sfid") for row in totango["accounts"]}
-    touches = [event for event in totango["events"] if event["type"] == "campaign_touch"]
-    recent = [event for event in touches if event["timestamp"] > (lab.clock.now().timestamp() - 30 * 86_400) * 1000]
-    found = ((event["id"].lower(), str(accounts.get(event["account"]["id"]))) for event in recent)
-    return Counter((key, account) for key, account in found if account in crm)
-
-
-def held(lab: Lab) -> Counter[tuple[str, str]]:
-    events = lab.sandbox.service("salesforce").state()["events"]
-    return Counter(
-        (row["Totango_Touch_Id__c"].lower(), row["AccountId"])
-        for row in events
-        if row.get("Totango_Touch_Id__c") and not row["IsDeleted"]
-    )
 
 
 def survive(prepared: Prepared, boundary: int, *, lost: bool = False) -> None:
@@ -106,11 +85,3 @@ def test_killed_anywhere_while_the_answer_to_all_of_them_is_lost_a_run_is_finish
     last = boundaries(prepared)
     for boundary in range(last - 12, last, 4):
         survive(prepared, boundary, lost=True)
-
-
-@pytest.mark.campaign
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("lost", [False, True], ids=["all-answers-arrive", "the-answer-is-lost"])
-def test_killed_at_every_boundary_a_run_is_finished(prepared: Prepared, lost: bool) -> None:
-    for boundary in range(1, boundaries(prepared) + 1):
-        survive(prepared, boundary, lost=lost)

@@ -1,4 +1,4 @@
-"""kill -9 at every boundary of runs between Salesforce and Totango, both ways; also when the other way goes on."""
+"""Death at boundaries of runs between Salesforce and Totango, both ways; also when the other way goes on."""
 
 from __future__ import annotations
 
@@ -53,12 +53,3 @@ def test_killed_anywhere_a_run_is_finished_by_its_retry(stage: Stage, way: Way) 
 def test_killed_anywhere_a_run_is_finished_after_the_other_direction_went_on(stage: Stage, way: Way) -> None:
     for boundary in sorted(Random(4).sample(range(1, stage.boundaries(way) + 1), SHARE // 2)):
         survive(stage, way, boundary, partner_first=True)
-
-
-@pytest.mark.campaign
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("partner_first", [False, True], ids=["retried-at-once", "the-other-direction-first"])
-@WAYS
-def test_killed_at_every_boundary_a_run_is_finished(stage: Stage, way: Way, partner_first: bool) -> None:
-    for boundary in range(1, stage.boundaries(way) + 1):
-        survive(stage, way, boundary, partner_first=partner_first)

@@ -25,10 +25,10 @@ from .core_cast import LONG_AGO, NOW, STEADY
 from .planner_cast import KINDS, VALUES, desired, note, rules, there
 
 ATTRIBUTES = {
-    "subject": FieldSpec("subject", Kind.TEXT, "Subject"),
+    "subject": FieldSpec("subject", Kind.TEXT, "Subject", role=Role.TITLE),
     "content": FieldSpec("content", Kind.RICH_TEXT, "Content", role=Role.CONTENT),
     "held_at": FieldSpec("held_at", Kind.DATETIME, "Date", role=Role.DATE),
-    "stage": FieldSpec("stage", Kind.TEXT, "Stage", picklist=("open", "closed")),
+    "stage": FieldSpec("stage", Kind.TEXT, "Stage"),
     "people": FieldSpec("people", Kind.IDS, "People", role=Role.PEOPLE),
 }
 LENS = Lens.of(ATTRIBUTES)
@@ -40,6 +40,7 @@ PLAIN: Mapping[str, Any] = {
     "people": ["u1"],
 }
 ROLES = {**{name: spec.role for name, spec in ATTRIBUTES.items()}, "author": Role.AUTHOR}
+LATER_ON = "2026-12-03T16:00:00.000Z"
 SALESFORCE_ID = "00U5g00000XyZ12EAF"
 
 
@@ -78,7 +79,7 @@ def clue_of(left: Signs, right: Signs) -> Clue | None:
         (source(subject="Edited"), target(), Clue.DATE_AND_A_TEXT),
         (source(content="Edited"), target(), Clue.DATE_AND_A_TEXT),
         (source(content=None), target(), Clue.DATE_AND_A_TEXT),
-        (source(held_at="2026-12-03T16:00:00.000Z"), target(), Clue.TEXTS),
+        (source(held_at=LATER_ON), target(), Clue.TEXTS),
         (
             source(subject="Edited", content="Edited", held_at="2026-11-19T16:02:31.000Z"),
             target(held_at="2026-11-19T16:02:31.000Z"),
@@ -94,8 +95,16 @@ def test_the_strongest_clue_tells_that_two_records_are_one(left: Signs, right: S
     assert clue_of(left, right) is clue
 
 
-def test_a_short_text_on_another_day_is_a_doubt_and_no_match() -> None:
-    left, right = source(content=None), target(content=None, held_at="2026-12-03T16:00:00.000Z")
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (source(content=None), target(content=None, held_at=LATER_ON)),
+        (source(subject="Edited", content="Edited"), target()),
+        (source(subject="Edited", content=None), target(content=None)),
+    ],
+    ids=["a short text on another day", "all texts rewritten", "its only text rewritten"],
+)
+def test_what_tells_too_little_is_a_doubt_and_no_match(left: Signs, right: Signs) -> None:
     found = matched({"m1": left}, {"n1": right})
     assert (found.matches, found.left_doubts, found.right_doubts) == ([], {"m1": ["n1"]}, {"n1": ["m1"]})
 
@@ -122,7 +131,9 @@ def test_twins_of_which_one_carries_an_id_are_told_apart() -> None:
 
 
 def test_a_record_without_a_like_is_in_no_doubt() -> None:
-    found = matched({"m1": source(), "new": source(subject="Kick-off", content="Begun.")}, {"n1": target()})
+    found = matched(
+        {"m1": source(), "new": source(subject="Kick-off", content="Begun.", held_at=LATER_ON)}, {"n1": target()}
+    )
     assert ([item.left for item in found.matches], dict(found.left_doubts)) == (["m1"], {})
 
 
@@ -204,7 +215,7 @@ TWO_WAY = replace(
 def sight(values: Mapping[str, Any], key: str, modified_at: datetime) -> Sight:
     marks = Packed.of(fingerprints(values, KINDS))
     facts: dict[str, Any] = {"created_at": LONG_AGO, "modified_at": modified_at, "dated_on": "2026-11-19"}
-    return Sight(RecordKey(key, "A1"), (), marks, marks, **facts)
+    return Sight(RecordKey(key, "A1"), LENS.no_signs, marks, marks, **facts)
 
 
 def views(

@@ -115,6 +115,18 @@ def test_meetings_are_linked_again_and_none_is_made_twice(lab: Lab) -> None:
     assert len(lab.touchpoints()) == held
 
 
+def test_a_touchpoint_that_was_moved_far_into_the_future_is_found_there(quiet: Lab) -> None:
+    quiet.act("chorus", "add_meeting", subject="Review", summary="Agreed on the pilot.")
+    quiet.wait(minutes=5)
+    quiet.sync()
+    (note,) = [item for item in quiet.touchpoints() if item["by_api"]]
+    quiet.act("totango", "backdate", note_id=note["note_id"], to="2027-10-01T08:00:00Z")
+    quiet.wait(minutes=5)
+    lose(quiet)
+    assert rebuilt(quiet).matched == {Clue.TEXTS: 1}
+    assert quiet.sync().statistics.created == 0
+
+
 def test_without_a_rebuild_a_lost_ledger_doubles_what_carries_no_id(quiet: Lab) -> None:
     """What the remedy is for: Totango stores no id of the source, so only the ledger knows what was made."""
     quiet.act("chorus", "add_meeting", subject="Review", summary="Agreed.")

@@ -32,6 +32,7 @@ class Role(StrEnum):
     RECORD_KEY = "record_key"  # identifies the source record; remembered in the ledger
     ACCOUNT_KEY = "account_key"  # leads to the account of the target
     DATE = "date"  # the record's own date; the target is read by it
+    TITLE = "title"  # what people call the record
     CONTENT = "content"  # blank content = the record is pending
     AUTHOR = "author"
     PEOPLE = "people"  # e-mails that become user ids of the target: people of both sides

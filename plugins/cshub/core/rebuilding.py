@@ -7,12 +7,13 @@ clues come first. What shares a sign with several, or a sign that is too weak to
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 import xxhash
@@ -25,7 +26,6 @@ from cshub.core.values import fingerprint, fingerprints, parse_moment
 BLANK = fingerprint(None, Kind.TEXT)
 _QUARTER_HOUR_MS = 900_000
 _OF_PEOPLE = frozenset({Role.PEOPLE, Role.OWNER})
-_TEXTS = frozenset({Kind.TEXT, Kind.RICH_TEXT})
 
 
 class Clue(StrEnum):
@@ -41,39 +41,38 @@ class Clue(StrEnum):
     TEXTS = "texts"  # account and all texts, a long one among them: the date was moved
     MOMENT = "moment"  # account and a moment that is no full quarter of an hour: the texts were rewritten
     SHORT_TEXTS = "short_texts"  # account and texts, none of them long: decides nothing
+    DATE = "date"  # account and date: decides nothing
 
     @property
     def decides(self) -> bool:
-        return self is not Clue.SHORT_TEXTS
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether an id says so."""
-        return self in _IDS
+        return self not in (Clue.SHORT_TEXTS, Clue.DATE)
 
 
-_IDS = frozenset({Clue.ID_CARRIED, Clue.ID_NAMED, Clue.ID_CARRIED_ALIKE, Clue.ID_NAMED_ALIKE})
 _RANKS = {clue: rank for rank, clue in enumerate(Clue)}
-Signs = tuple[int | None, ...]
+Signs: TypeAlias = "array[int]"
+"""A number of 64 bits for each clue, 0 where the record has nothing to say."""
+_NOTHING = 0
+_NAMES: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Fingerprints by name, small: 16 hex digits for each name, in order."""
+    """Fingerprints by name, small: 8 bytes for each name, in order. Those of one job share their names."""
 
     names: tuple[str, ...] = ()
-    digits: str = ""
+    digits: bytes = b""
 
     @classmethod
     def of(cls, marks: Mapping[str, str]) -> Packed:
         """Raises :class:`ValueError` for anything but fingerprints of today's length."""
         if any(len(mark) != len(BLANK) for mark in marks.values()):
             raise ValueError("only fingerprints can be packed")
-        return cls(tuple(marks), "".join(marks.values()))
+        names = tuple(marks)
+        return cls(_NAMES.setdefault(names, names), bytes.fromhex("".join(marks.values())))
 
     def marks(self) -> dict[str, str]:
-        width = len(BLANK)
-        return {name: self.digits[at * width : (at + 1) * width] for at, name in enumerate(self.names)}
+        digits, width = self.digits.hex(), len(BLANK)
+        return {name: digits[at * width : (at + 1) * width] for at, name in enumerate(self.names)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,67 +100,77 @@ class Sight:
 class Lens:
     """How one job tells records apart: which of the attributes it compares say what.
 
-    ``texts``: long ones first. ``rest``: neither text nor date, nor people, whom one of the systems may not know.
+    ``rest``: neither text nor date, nor people, whom one of the systems may not know. A short text other than the title
+    says little: most are chosen from a list.
     """
 
     kinds: Mapping[str, Kind]
     date: str | None
-    texts: Sequence[str]
-    long_texts: frozenset[str]
+    title: str | None
+    long_texts: Sequence[str]
     rest: Sequence[str]
 
     @classmethod
     def of(cls, attributes: Mapping[str, FieldSpec]) -> Lens:
         """``attributes``: those that are compared."""
-        date = next((name for name, spec in attributes.items() if spec.role is Role.DATE), None)
-        texts = [name for name, spec in attributes.items() if spec.kind in _TEXTS and not spec.picklist]
-        long = frozenset(name for name in texts if attributes[name].kind is Kind.RICH_TEXT)
-        texts.sort(key=lambda name: name not in long)
+        date, title = (
+            next((name for name, spec in attributes.items() if spec.role is role), None)
+            for role in (Role.DATE, Role.TITLE)
+        )
+        long = [name for name, spec in attributes.items() if spec.kind is Kind.RICH_TEXT]
         people = {name for name, spec in attributes.items() if spec.role in _OF_PEOPLE}
-        rest = [name for name in attributes if name not in {date, *texts, *people}]
-        return cls({name: spec.kind for name, spec in attributes.items()}, date, texts, long, rest)
+        rest = [name for name in attributes if name not in {date, title, *long, *people}]
+        return cls({name: spec.kind for name, spec in attributes.items()}, date, title, long, rest)
 
     @property
-    def title(self) -> str | None:
-        """The attribute that names a record to people: a short text where there is one."""
-        return self.texts[-1] if self.texts else None
+    def texts(self) -> Sequence[str]:
+        """Long ones first."""
+        return [*self.long_texts, *([self.title] if self.title else [])]
 
     @property
     def clues(self) -> list[Clue]:
         """What each sign of :meth:`source_signs` and :meth:`target_signs` stands for."""
         of_texts = [Clue.DATE_AND_A_TEXT] * len(self.texts)
-        return [*_ID_CLUES, Clue.EVERYTHING, Clue.DATE_AND_TEXTS, *of_texts, Clue.TEXTS, Clue.MOMENT, Clue.SHORT_TEXTS]
+        weak = [Clue.TEXTS, Clue.MOMENT, Clue.SHORT_TEXTS, Clue.DATE]
+        return [*_ID_CLUES, Clue.EVERYTHING, Clue.DATE_AND_TEXTS, *of_texts, *weak]
 
     def source_signs(self, *, account_id: str | None, external_id: str, values: Mapping[str, Any]) -> Signs:
         """``account_id``: the target's, None where it is not known; ``values``: what the job makes of the record."""
         alike = _alike_sign(account_id, external_id)
         ids = (_id_sign(external_id), _id_sign(external_id), alike, alike)
-        return (*ids, *self._value_signs(account_id, values))
+        return array("Q", [*ids, *self._value_signs(account_id, values)])
 
     def target_signs(
         self, *, account_id: str | None, key: str, external_id: str | None, values: Mapping[str, Any]
     ) -> Signs:
         ids = (_id_sign(external_id), _id_sign(key), _alike_sign(account_id, external_id), _alike_sign(account_id, key))
-        return (*ids, *self._value_signs(account_id, values))
+        return array("Q", [*ids, *self._value_signs(account_id, values)])
 
-    def _value_signs(self, account_id: str | None, values: Mapping[str, Any]) -> Signs:
+    @property
+    def no_signs(self) -> Signs:
+        """Those of a record that the job does not see."""
+        return array("Q", [_NOTHING] * len(self.clues))
+
+    def _value_signs(self, account_id: str | None, values: Mapping[str, Any]) -> list[int]:
         if not account_id:
-            return (None,) * (len(self.clues) - len(_ID_CLUES))
+            return [_NOTHING] * (len(self.clues) - len(_ID_CLUES))
         marks = fingerprints(values, self.kinds)
         date = marks.get(self.date, BLANK) if self.date else BLANK
         texts = [marks.get(name, BLANK) for name in self.texts]
         is_dated, says_something = date != BLANK, any(mark != BLANK for mark in texts)
         is_long = any(marks.get(name, BLANK) != BLANK for name in self.long_texts)
         rest = [marks.get(name, BLANK) for name in self.rest]
-        moment = _is_telling(values.get(self.date), self.kinds[self.date]) if self.date else False
-        return (
-            _sign(account_id, date, *texts, *rest) if is_dated and says_something else None,
-            _sign(account_id, date, *texts) if is_dated and says_something else None,
-            *(_sign(account_id, date, mark) if is_dated and mark != BLANK else None for mark in texts),
-            _sign(account_id, *texts) if is_long else None,
-            _sign(account_id, date) if moment else None,
-            _sign(account_id, *texts) if says_something and not is_long else None,
-        )
+        is_telling = _is_telling(values.get(self.date), self.kinds[self.date]) if self.date else False
+        told = [
+            (is_dated and says_something, (date, *texts, *rest)),
+            (is_dated and says_something, (date, *texts)),
+            *((is_dated and mark != BLANK, (date, mark)) for mark in texts),
+            (is_long, texts),
+            (is_telling, (date,)),
+            (says_something and not is_long, texts),
+            (is_dated, (date,)),
+        ]
+        return [_sign(account_id, *parts) if is_told else _NOTHING for is_told, parts in told]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,22 +227,22 @@ def _by_sign(records: Iterable[tuple[str, Signs]], at: int) -> dict[int, list[st
     found: dict[int, list[str]] = defaultdict(list)
     for key, signs in records:
         sign = signs[at]
-        if sign is not None:
+        if sign != _NOTHING:
             found[sign].append(key)
     return found
 
 
-def _id_sign(text: str | None) -> int | None:
+def _id_sign(text: str | None) -> int:
     """The same for all forms of an id that name one record for sure."""
     if not text:
-        return None
+        return _NOTHING
     is_sure = is_salesforce_id(text) and not has_lost_its_case(text)
     return _sign((to_18(text) if is_sure else text).lower())
 
 
-def _alike_sign(account_id: str | None, text: str | None) -> int | None:
+def _alike_sign(account_id: str | None, text: str | None) -> int:
     form = loose_form(text) if text else None
-    return _sign(account_id, form) if account_id and form else None
+    return _sign(account_id, form) if account_id and form else _NOTHING
 
 
 def _is_telling(value: Any, kind: Kind) -> bool:

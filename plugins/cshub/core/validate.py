@@ -22,6 +22,7 @@ from cshub.core.yaml_text import FieldPath
 __all__ = ["CheckedFile", "all_faults", "check_job"]
 
 _KEYS = frozenset({Role.RECORD_KEY, Role.ACCOUNT_KEY})
+_FREE_ROLES = frozenset({Role.VALUE, Role.TITLE})
 MIN_DAILY_S = 23 * 3600  # a daily schedule has 23 hours between two runs when the clocks go forward
 
 
@@ -54,7 +55,7 @@ def _check_required(bound: BoundJob, target: ObjectSpec, at: CheckedFile) -> lis
     where: FieldPath = ("mapping", "fields") if at.own_mapping else ("type",)
     for spec in target.fields.values():
         is_key = spec.role in _KEYS
-        is_needed = is_key or (spec.required and (spec.role is not Role.VALUE or bound.job.allow_new_records))
+        is_needed = is_key or (spec.required and (spec.role not in _FREE_ROLES or bound.job.allow_new_records))
         if is_needed and spec.name not in mapped and spec.role not in covered:
             kind = "required key" if is_key else "required attribute"
             faults.append(

@@ -90,7 +90,9 @@ def rebuild(run: Run, *, add: bool = False, dry_run: bool = False) -> Rebuilt:
     linked = _Linked.of(run)
     _refuse(run, linked, add=add)
     with nullcontext() if dry_run else locked(run) as fence:
-        looks = [Sights.of(item) for item in directions(run)]
+        looks: list[Sights] = []
+        for item in directions(run):
+            looks.append(Sights.of(item, *looks))
         task = _Task(run, looks, linked)
         matching = task.matching()
         if fence is not None:
@@ -129,19 +131,16 @@ class _Task:
 
     def matching(self) -> Matching:
         own, back = self.own, self.back
-        own_blank = _blank(own)
         if back is None:
             left = {key: sight.signs for key, sight in own.made.items()}
             right = {key: sight.signs for key, sight in own.held.items()}
             clues = own.lens.clues
         else:
-            back_blank = _blank(back)
+            unseen, unseen_back = own.lens.no_signs, back.lens.no_signs
             left, right = (
                 {
-                    key: (
-                        *(mine[key].signs if key in mine else own_blank),
-                        *(theirs[key].signs if key in theirs else back_blank),
-                    )
+                    key: (mine[key].signs if key in mine else unseen)
+                    + (theirs[key].signs if key in theirs else unseen_back)
                     for key in mine.keys() | theirs.keys()
                 }
                 for mine, theirs in ((own.made, back.held), (own.held, back.made))
@@ -288,10 +287,6 @@ def _view(sights: Sights, made: str, held: str) -> View | None:
     if made not in sights.made or held not in sights.held:
         return None
     return View(sights.made[made], sights.held[held], sights.rules, sights.roles)
-
-
-def _blank(sights: Sights) -> Signs:
-    return (None,) * len(sights.lens.clues)
 
 
 def _without(signs: Mapping[str, Signs], linked: frozenset[str]) -> dict[str, Signs]:

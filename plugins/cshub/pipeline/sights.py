@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -37,11 +37,16 @@ class Sights:
     skipped: Counter[str] = field(default_factory=Counter)
     rejects: list[RejectEntry] = field(default_factory=list)
     unplaced: set[str] = field(default_factory=set)
+    addresses: Mapping[str, Sight] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Run) -> Sights:
-        """Read the source over the window of a full sync, and the target over the dates of what the source has."""
-        found = cls(run)
+    def of(cls, run: Run, back: Sights | None = None) -> Sights:
+        """Read the source over the window of a full sync, and the target over the dates of what the source has.
+
+        The target is read as far ahead as back: its records may have been moved to another date. ``back``: what the job
+        of the other direction has seen; addresses that are the same are held once.
+        """
+        found = cls(run, addresses=back.held if back else {})
         window = choose_window(window_facts(run, Asked(full_sync=True)), run.window_rules)
         found._read_source(window)
         found._read_target(window)
@@ -96,9 +101,9 @@ class Sights:
 
     def _made(self, record: MappedRecord, item: Desired) -> Sight:
         assert item.address is not None
-        seen, lens = record.seen, self.lens
+        seen, lens, known = record.seen, self.lens, self.addresses.get(item.source_key)
         return Sight(
-            address=item.address,
+            address=known.address if known and known.address == item.address else item.address,
             signs=lens.source_signs(account_id=item.account_id, external_id=item.external_id, values=item.values),
             marks=Packed.of(item.marks),
             mapped=Packed.of(fingerprints(item.values, lens.kinds)),
@@ -112,7 +117,7 @@ class Sights:
 
     def _read_target(self, window: Window) -> None:
         dates = [moment_or_midnight(item.dated_on) for item in self.made.values() if item.dated_on]
-        end = max([window.end, *(moment + timedelta(milliseconds=1) for moment in dates)])
+        end = max([window.end + (window.end - window.start), *(moment + timedelta(milliseconds=1) for moment in dates)])
         for page in self.run.target.read_window(Window(min([window.start, *dates]), end)):
             self.run.guard.check()
             for record in page:

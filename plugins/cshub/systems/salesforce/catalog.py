@@ -123,7 +123,9 @@ def _related() -> list[FieldSpec]:
 
 def _texts(*, content: Role) -> list[FieldSpec]:
     return [
-        FieldSpec("Subject", Kind.TEXT, "Subject", max_length=SUBJECT_LIMIT, example="Quarterly review"),
+        FieldSpec(
+            "Subject", Kind.TEXT, "Subject", role=Role.TITLE, max_length=SUBJECT_LIMIT, example="Quarterly review"
+        ),
         FieldSpec(
             "Description",
             Kind.RICH_TEXT,
@@ -256,7 +258,14 @@ RECORD = spec_of(
     "Salesforce record",
     [
         *_identity("a015g00000AbCdEEAV"),
-        FieldSpec("Name", Kind.TEXT, "Name", example="Visit in November", help="some objects number their records"),
+        FieldSpec(
+            "Name",
+            Kind.TEXT,
+            "Name",
+            role=Role.TITLE,
+            example="Visit in November",
+            help="some objects number their records",
+        ),
         _DELETED,
         *_audit(),
     ],

@@ -100,6 +100,7 @@ TOUCHPOINT = spec_of(
             "subject",
             Kind.TEXT,
             "Subject",
+            role=Role.TITLE,
             max_length=SUBJECT_LIMIT,
             example="Quarterly review",
             help="title of the touchpoint",

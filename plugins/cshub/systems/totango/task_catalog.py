@@ -84,6 +84,7 @@ TASK = spec_of(
             "title",
             Kind.TEXT,
             "Title",
+            role=Role.TITLE,
             required=True,
             max_length=TITLE_LIMIT,
             example="Send deck",

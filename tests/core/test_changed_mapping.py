@@ -92,6 +92,16 @@ def test_a_field_that_is_new_in_the_mapping_takes_the_later_records_value_in_a_t
     assert decide(wanted, old, there(theirs), now(two_way=True)).rule is rule
 
 
+def test_the_other_direction_still_sees_when_a_value_was_edited_that_a_new_field_left_alone() -> None:
+    edited_on = NOW - timedelta(days=1)
+    old = before(target_marks={})
+    old = old.having(source={"mapped": {name: mark for name, mark in old.source.mapped.items() if name != "subject"}})
+    wanted = replace(desired(**NEW_MAPPING), marks=RAW, modified_at=(NOW - timedelta(days=2)).isoformat())
+    row = decide(wanted, old, there(note(subject="Theirs", modified_at=edited_on)), now(two_way=True))
+    assert row.rule is Rule.NOTHING_CHANGED
+    assert row.target is not None and row.target.edited_at == edited_on
+
+
 @pytest.mark.parametrize(
     ("policy", "held", "rule"),
     [

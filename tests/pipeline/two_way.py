@@ -147,7 +147,7 @@ class Kind:
 
 
 def _event_row(row: Mapping[str, Any]) -> Row:
-    return row["AccountId"], row["Subject"] or "", words(row["Description"] or ""), row["ActivityDate"]
+    return row["AccountId"], row["Subject"] or "", words(row.get("Description") or ""), row["ActivityDate"]
 
 
 def _touchpoint_row(row: Mapping[str, Any]) -> Row:
@@ -157,7 +157,7 @@ def _touchpoint_row(row: Mapping[str, Any]) -> Row:
 
 def _sf_task_row(row: Mapping[str, Any]) -> Row:
     status, priority = _TASK_STATUS.get(row["Status"], "open"), _PRIORITY[row["Priority"]]
-    return row["AccountId"], row["Subject"], words(row["Description"] or ""), row["ActivityDate"], priority, status
+    return row["AccountId"], row["Subject"], words(row.get("Description") or ""), row["ActivityDate"], priority, status
 
 
 def _task_row(row: Mapping[str, Any]) -> Row:

@@ -204,6 +204,10 @@ class Comparison:
             return False
         return known is not None or self._target_edited_after_our_write
 
+    def leaves_a_difference(self, name: str) -> bool:
+        """Whether the target shows another value than the source, so that both have their own last edit."""
+        return self.target_now.get(name, self.source_now[name]) != self.source_now[name]
+
     def noted_edits(self) -> list[str]:
         """Fields of the target that only the other direction reads, and that a person edited."""
         if self.unreadable:

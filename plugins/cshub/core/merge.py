@@ -105,6 +105,8 @@ def _agreed(
     if rules.two_way:  # whatever the target holds when the other direction looks has won, be it the old value again
         now.update({name: "" for name, verdict in verdicts.items() if verdict is Rule.CONFLICT_KEPT})
     marks = {name: mark for name, mark in {**known, **now}.items() if verdicts.get(name) not in _WRITES}
+    left = (name for name, verdict in verdicts.items() if verdict is Rule.NOTHING_CHANGED)
+    differs = bool(kept) or any(comparison.leaves_a_difference(name) for name in left)
     forgets = comparison.unreadable or (rules.two_way and Rule.BOTH_AGREE in verdicts.values())
     target = replace(
         old,
@@ -117,7 +119,7 @@ def _agreed(
         mapped={} if forgets else old.mapped,
         mapping_version="" if comparison.unreadable else old.mapping_version,
         modified_at=record.modified_at,
-        edited_at=edited_at(old, record.modified_at) if kept or source.edited_at is None else source.edited_at,
+        edited_at=edited_at(old, record.modified_at) if differs or source.edited_at is None else source.edited_at,
     )
     return source, target
 

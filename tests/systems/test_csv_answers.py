@@ -17,6 +17,11 @@ def test_a_table_is_read_by_column() -> None:
     assert list(table.rows) == [{"id": "7", "title": 'Say "hi", twice'}, {"id": "8", "title": "two\nlines"}]
 
 
+def test_a_long_text_keeps_no_other_row_from_being_read() -> None:
+    table = as_table(answer(f"id,title\n7,{'x' * 1_000_000}\n8,short\n"))
+    assert [len(row["title"]) for row in table.rows] == [1_000_000, 5]
+
+
 def test_a_table_without_rows_has_columns() -> None:
     table = as_table(answer("id,title\n"))
     assert (list(table.columns), list(table.rows)) == (["id", "title"], [])

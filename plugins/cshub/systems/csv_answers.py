@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from cshub.core.errors import ProtocolFault
 from cshub.systems.answers import Answer, discard
 
+LARGEST_CELL = 2**31 - 1  # characters: one text that is long must not keep all other rows from being read
+
 
 @dataclass(frozen=True, slots=True)
 class CsvTable:
@@ -25,6 +27,7 @@ def as_table(answer: Answer) -> CsvTable:
     Raises :class:`ProtocolFault` for a web page, and for a table whose last line is plainly not complete.
     """
     discard(answer)
+    csv.field_size_limit(LARGEST_CELL)  # holds for the whole process; without it 131,072
     text = answer.body.decode("utf-8-sig", "replace")
     try:
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]

@@ -26,9 +26,9 @@ _SHARE = {
     "laws": 500,
     "files": 40,
     "services": 120,
-    "meetings": 20,
-    "touchpoints": 16,
-    "tasks": 16,
+    "meetings": 24,
+    "touchpoints": 32,
+    "tasks": 32,
     "campaign touches": 6,
     "services that repeat what they hear": 6,
 }

@@ -7,7 +7,6 @@ import sqlite3
 import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -116,9 +115,3 @@ def repeating_what_they_hear(lab: Lab, rng: Random, share: float) -> Iterator[No
     finally:
         for service in services:
             service.__dict__.pop("handle", None)
-
-
-def files_below(folder: Path) -> str:
-    """Names and text of all files, however they are encoded."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return "\n".join(f"{path}: {path.read_bytes().decode('utf-8', 'replace')}" for path in paths)

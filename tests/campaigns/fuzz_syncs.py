@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -12,99 +11,22 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cshub.core.errors import HubError
-from cshub.core.jobs import BoundJob
 from cshub.core.records import LinkState
 from cshub.library import JobLibrary
 from cshub.pipeline.run import Asked
 from cshub_sandbox.world import Meeting
 from tests.campaigns.fuzz_findings import Count, Findings
-from tests.campaigns.fuzz_secrets import Watch, repeating_what_they_hear
-from tests.campaigns.fuzz_texts import Kitchen, Poison, arrived, live_markup
+from tests.campaigns.fuzz_pairs import carry_pair
+from tests.campaigns.fuzz_scene import CONTENT, SUBJECT, Entry, Scene, closing, filled
+from tests.campaigns.fuzz_secrets import repeating_what_they_hear
+from tests.campaigns.fuzz_texts import live_markup
 from tests.pipeline.cast import meeting as meeting_of
-from tests.pipeline.lab import Done, Lab
+from tests.pipeline.lab import Lab
 from tests.pipeline.oracle import Directory, made_by_hub
-from tests.pipeline.two_way import KINDS, TASKS, Kind, Sync, make_sync
+from tests.pipeline.two_way import KINDS, make_sync
 
-CONTENT, SUBJECT, DESCRIPTION = (
-    12_000,
-    255,
-    32_000,
-)  # documented lengths: docs/vendors/totango.md §3, salesforce.md §4.1
 TOUCHES = "salesforce_campaign_touches_outbound"
 Row = Mapping[str, Any]
-
-
-@dataclass
-class Entry:
-    """One record that a person made in a source. ``texts``: title and text as the source keeps them."""
-
-    key: str
-    texts: tuple[Poison, Poison]
-    from_salesforce: bool = False
-
-    @property
-    def words(self) -> list[str]:
-        return [text.first for text in self.texts if not text.is_blank]
-
-    def told(self) -> str:
-        return f"{self.key} ({', '.join(text.kind for text in self.texts)})"
-
-
-@dataclass
-class Scene:
-    """One small world under one seed. ``name`` stands before each story."""
-
-    name: str
-    folder: Path
-    seed: int
-    findings: Findings
-    rng: Random = field(init=False)
-    kitchen: Kitchen = field(init=False)
-    watch: Watch = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rng = Random(f"{self.name} {self.seed}")
-        self.kitchen = Kitchen(self.rng)
-        self.watch = Watch(self.findings)
-
-    @property
-    def title(self) -> str:
-        return f"{self.name}, seed {self.seed}"
-
-    def wrong(self, entry: Entry, why: str) -> None:
-        self.findings.wrong(Count.WRONG, f"{self.title}: {entry.told()}: {why}")
-
-    def run(self, lab: Lab, job: BoundJob | None = None) -> Done | None:
-        """One full sync with everybody listening. None, and a crash, when it raises."""
-        course = lab.course(asked=Asked(full_sync=True), job=job)
-        with self.watch.listening(self.title), self.findings.surviving(self.title):
-            try:
-                return course.go_on()
-            except HubError as error:
-                self.watch.look_at_error(self.title, error)
-                raise
-            finally:
-                self.watch.look_at_course(self.title, course)
-        return None
-
-    def refused(self, lab: Lab, job: BoundJob, entry: Entry) -> bool:
-        """Whether the ledger tells why a record was not carried."""
-        return any(row.source_key == entry.key and row.reason for row in lab.ledger.rejects(job.id))
-
-    def check_text(self, entry: Entry, given: Poison, held: str | None, limit: int | None) -> None:
-        why = arrived(given, held, limit=limit)
-        if why is not None:
-            self.wrong(entry, f"{given.kind}: {why}")
-
-    def check_repeat(self, lab: Lab, runs: Callable[[], object]) -> None:
-        """Nothing is written when the same runs come again."""
-        before = sum(entry.write for entry in lab.sandbox.log.entries)
-        runs()
-        written = [entry for entry in lab.sandbox.log.entries if entry.write][before:]
-        if written:
-            first = f"{written[0].method} {written[0].path} {str(written[0].body)[:500]}"
-            self.findings.wrong(Count.AGAIN, f"{self.title}: {len(written)} writes, the first: {first}")
-            self.findings.counts[Count.AGAIN] += len(written) - 1
 
 
 def carry_meetings(scene: Scene, count: int) -> None:
@@ -113,7 +35,7 @@ def carry_meetings(scene: Scene, count: int) -> None:
     html = scene.seed % 3 == 0
     lab.configure_target(content_format="html" if html else "text")
     scene.watch.guard_lab(lab)
-    with _closing(lab):
+    with closing(lab):
         entries = [_meeting(scene, lab, number) for number in range(count)]
         _odd_accounts([meeting_of(lab, entry.key) for entry in entries[::7]], scene.rng)
         for step in ("made", "edited"):
@@ -129,40 +51,12 @@ def carry_meetings(scene: Scene, count: int) -> None:
         scene.watch.look_at_stores(scene.title, lab)
 
 
-def carry_pair(scene: Scene, count: int, kind: Kind) -> None:
-    """Salesforce ↔ Totango, both directions."""
-    sync = make_sync(scene.folder, kind, seed=1 + scene.seed % 7, accounts=8, cases=False)
-    lab = sync.lab
-    assert lab.back is not None
-    scene.watch.guard_lab(lab)
-
-    def round_() -> None:
-        for job in (lab.job, lab.back):
-            scene.run(lab, job)
-            lab.wait(minutes=10)
-
-    with _closing(lab):
-        accounts = list(sync.common_accounts().items())
-        made = [_made(scene, sync, scene.rng.choice(accounts), at % 2 == 0) for at in range(count)]
-        entries = [entry for entry in made if entry is not None]
-        for step in ("made", "edited"):
-            if step == "edited":
-                entries = [_edited(scene, sync, entry) for entry in entries[::2]]
-            lab.wait(minutes=10)
-            round_()
-            round_()
-            _check_pair(scene, sync, entries)
-            scene.check_repeat(lab, round_)
-            scene.findings.counts[Count.RECORDS] += len(entries)
-        scene.watch.look_at_stores(scene.title, lab)
-
-
 def carry_touches(scene: Scene, count: int) -> None:
     """Campaign touches → Salesforce events: the campaign's name comes in the subject."""
     job = JobLibrary.from_settings().bound(TOUCHES)
     lab = Lab.make(scene.folder, seed=1 + scene.seed % 7, accounts=8, meetings=0, cases=False, job=job)
     scene.watch.guard_lab(lab)
-    with _closing(lab):
+    with closing(lab):
         names = [scene.kitchen.text() for _ in range(count)]
         for name in names:
             lab.act("totango", "send_campaign", name=name.text or "none", ongoing=scene.rng.random() < 0.5)
@@ -190,7 +84,7 @@ def hear_refusals(scene: Scene, count: int) -> None:
     lab = sync.lab
     chorus = JobLibrary.from_settings().bound("chorus_touchpoints_inbound")
     scene.watch.guard_lab(lab)
-    with _closing(lab):
+    with closing(lab):
         for _ in range(5):
             lab.act("chorus", "add_meeting", subject=scene.kitchen.text().text)
         for at in range(count):
@@ -226,13 +120,15 @@ def play(name: str, seed: int, count: int) -> Findings:
 
 
 def _meeting(scene: Scene, lab: Lab, number: int) -> Entry:
-    title, text = scene.kitchen.text(), scene.kitchen.text()
+    title, text = scene.kitchen.text("title"), scene.kitchen.text("text")
+    if number == 0:  # nothing to carry at all: it must be refused
+        title = text = scene.kitchen.text("nothing", kinds=("blank",))
     people = [_odd_address(scene.rng, member.person.email) for member in lab.sandbox.world.members]
     made = lab.act(
         "chorus",
         "add_meeting",
         subject=title.text,
-        summary=text.text if text.text else None,
+        summary=text.text or None,
         attendees=scene.rng.sample(people, 2),
         ended_ago_s=600.0 * (number + 1),
     )
@@ -240,7 +136,7 @@ def _meeting(scene: Scene, lab: Lab, number: int) -> Entry:
 
 
 def _edited_meeting(scene: Scene, lab: Lab, entry: Entry) -> Entry:
-    title, text = _filled(scene), _filled(scene)
+    title, text = filled(scene, "title"), filled(scene, "text")
     lab.act("chorus", "edit_meeting", id=entry.key, subject=title.text, summary=text.text)
     return replace(entry, texts=(title, text))
 
@@ -260,7 +156,7 @@ def _check_meeting(scene: Scene, lab: Lab, entry: Entry, *, html: bool) -> None:
     held = found[0]
     scene.check_text(entry, title, held["subject"], SUBJECT)
     scene.check_text(entry, text, held["content"], CONTENT)
-    if live_markup(held["content"]) if held["formatted"] else False:
+    if held["formatted"] and live_markup(held["content"]):
         scene.findings.wrong(Count.LIVE, f"{scene.title}: {entry.told()}: {held['content'][:300]!r}")
     if held["formatted"] and not html:
         scene.findings.wrong(Count.LIVE, f"{scene.title}: {entry.told()} is rich text: {held['content'][:300]!r}")
@@ -295,93 +191,3 @@ def _odd_address(rng: Random, email: str) -> str:
     return rng.choice(
         (email, email.upper(), f"{local}+sales@{domain}", f"{local.title()}@{domain.upper()}", f"{local}@")
     )
-
-
-def _made(scene: Scene, sync: Sync, account: tuple[str, str], in_salesforce: bool) -> Entry | None:
-    """A record of a person, None when the service itself refuses the texts."""
-    kind = sync.kind
-    title, text = scene.kitchen.text(most=SUBJECT if in_salesforce else None), scene.kitchen.text(most=DESCRIPTION)
-    if not in_salesforce and kind is not TASKS and len(text.text) > CONTENT:
-        text = scene.kitchen.text(most=CONTENT)
-    try:
-        if in_salesforce:
-            given = {"Subject": title.text, "Description": text.text, "WhatId": account[1]}
-            key = sync.event(**given)
-        else:
-            key = sync.note(account[0], title.text, text.text)
-    except ValueError:
-        return None
-    return _as_kept(sync, Entry(key, (title, text), in_salesforce))
-
-
-def _edited(scene: Scene, sync: Sync, entry: Entry) -> Entry:
-    """A person gives the record other texts, where the service takes them."""
-    title, text = _filled(scene, SUBJECT), _filled(scene, CONTENT)
-    names = ("Subject", "Description") if entry.from_salesforce else sync.kind.totango_texts
-    edit = sync.edit_salesforce if entry.from_salesforce else sync.edit_totango
-    try:
-        edit(entry.key, **dict(zip(names, (title.text, text.text), strict=True)))
-    except ValueError:
-        return entry
-    return _as_kept(sync, replace(entry, texts=(title, text)))
-
-
-def _filled(scene: Scene, most: int | None = None) -> Poison:
-    while (made := scene.kitchen.text(most=most)).is_blank:
-        continue
-    return made
-
-
-def _as_kept(sync: Sync, entry: Entry) -> Entry:
-    row = sync.in_salesforce(entry.key) if entry.from_salesforce else sync.in_totango(entry.key)
-    assert row is not None
-    names = ("Subject", "Description") if entry.from_salesforce else sync.kind.totango_texts
-    title, text = (given.held_as(row.get(name)) for given, name in zip(entry.texts, names, strict=True))
-    return replace(entry, texts=(title, text))
-
-
-def _check_pair(scene: Scene, sync: Sync, entries: Sequence[Entry]) -> None:
-    lab, kind = sync.lab, sync.kind
-    assert lab.back is not None
-    held = {
-        True: lab.sandbox.service("totango").state()[kind.totango_name],
-        False: [
-            row
-            for row in lab.sandbox.service("salesforce").state()[kind.salesforce_name]
-            if not row["IsDeleted"] and not row.get("IsChild")
-        ],
-    }
-    for entry in entries:
-        names = kind.totango_texts if entry.from_salesforce else ("Subject", "Description")
-        twins = [
-            row
-            for row in held[entry.from_salesforce]
-            if any(word in f"{row.get(names[0]) or ''} {row.get(names[1]) or ''}" for word in entry.words)
-        ]
-        job = lab.job if entry.from_salesforce else lab.back
-        if len(twins) > 1:
-            scene.wrong(entry, f"is there {len(twins)} times")
-        elif not twins:
-            if entry.words and not scene.refused(lab, job, entry):
-                scene.wrong(entry, "did not come, and no reason is told")
-        elif not scene.refused(lab, job, entry):
-            _check_twin(scene, sync, entry, twins[0], names)
-
-
-def _check_twin(scene: Scene, sync: Sync, entry: Entry, twin: Row, names: tuple[str, str]) -> None:
-    is_task = sync.kind is TASKS
-    limit = (None if is_task else CONTENT) if entry.from_salesforce else DESCRIPTION
-    scene.check_text(entry, entry.texts[0], twin.get(names[0]), SUBJECT)
-    scene.check_text(entry, entry.texts[1], twin.get(names[1]), limit)
-    if entry.from_salesforce and (is_task or twin["formatted"]):
-        text = twin.get(names[1]) or ""
-        if not is_task or live_markup(text):
-            scene.findings.wrong(Count.LIVE, f"{scene.title}: {entry.told()}: {text[:300]!r}")
-
-
-@contextmanager
-def _closing(lab: Lab) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        lab.ledger.close()

@@ -191,10 +191,17 @@ class Kitchen:
     def __init__(self, rng: Random) -> None:
         self._rng = rng
         self._made = 0
+        self._decks: dict[str, list[str]] = {}
 
-    def text(self, *, most: int | None = None, kinds: tuple[str, ...] = KINDS) -> Poison:
-        """A text of one of ``kinds``; ``most``: characters that the field takes, longer ones are cut before."""
-        rng, kind = self._rng, self._rng.choice(kinds)
+    def text(self, place: str = "", *, most: int | None = None, kinds: tuple[str, ...] = KINDS) -> Poison:
+        """A text of one of ``kinds``; each comes once in a ``place`` before any comes again.
+
+        ``most``: characters that the field takes, longer ones are cut before.
+        """
+        rng, deck = self._rng, self._decks.setdefault(place, [])
+        if not deck:
+            deck += rng.sample(kinds, len(kinds))
+        kind = deck.pop()
         if kind == "blank":
             return Poison(kind, rng.choice(_BLANK), Faith.LETTERS)
         self._made += 1

@@ -19,7 +19,7 @@ from cshub_runtime.postgres import EmbeddedPostgres
 from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, exactly, told
 from tests.campaigns.upgrade_breaks import drop_database, kills, make_bases, new_database, refuses_the_future, survives
 from tests.campaigns.upgrade_ledgers import LEVELS
-from tests.campaigns.upgrade_stages import STAGES
+from tests.campaigns.upgrade_stages import STAGES, Way
 from tests.campaigns.upgrade_trial import ALL_LEVELS, Case, Change, Trial, Wrong, attempt
 
 CORES = 2
@@ -60,7 +60,7 @@ def run(asked: Asked) -> Outcome:
 
 
 def _cases(asked: Asked) -> list[Case]:
-    """Everything with everything, on both databases, at full size; else one case of every stage."""
+    """Everything with everything, on both databases, at full size; else one case of every stage, and some more."""
     every = [
         Case(stage, level, change, algorithm, False, asked.seed + at)
         for at, (stage, level, change, algorithm) in enumerate(product(STAGES, ALL_LEVELS, Change, (False, True)))
@@ -69,10 +69,12 @@ def _cases(asked: Asked) -> list[Case]:
         return [replace(case, postgresql=postgresql) for case in every for postgresql in (False, True)]
     rng, count = Random(asked.seed), len(STAGES)
     levels, changes = (rng.sample([*items] * count, count) for items in (ALL_LEVELS, Change))
-    return [
+    cases = [
         Case(stage, level, change, at % 4 == 1, at % 4 == 2, asked.seed + at)
         for at, (stage, level, change) in enumerate(zip(STAGES, levels, changes, strict=True))
     ]
+    both = [replace(case, algorithm=True, change=Change.NONE) for case in cases if case.stage.endswith(Way.BOTH)]
+    return [*cases, *(replace(case, seed=case.seed + count, postgresql=False) for case in both)]
 
 
 def _attempt(case: Case, *, server: str) -> Trial:

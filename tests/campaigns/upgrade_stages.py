@@ -44,7 +44,10 @@ class Person:
 
 @dataclass
 class Stage:
-    """One world with the jobs of a type. ``titles`` and ``texts``: what each target calls its title and text."""
+    """One world with the jobs of a type. ``titles`` and ``texts``: what each target calls its title and text.
+
+    ``different``: of two jobs, how many records only the first and only the second service holds as they are.
+    """
 
     lab: Lab
     edit_source: Callable[[str, str], None]
@@ -55,7 +58,7 @@ class Stage:
     titles: Mapping[str, str]
     texts: Mapping[str, str]
     count: Callable[[], int]
-    equal: Callable[[], str] = lambda: ""
+    different: Callable[[], tuple[int, int]] = lambda: (0, 0)
     source_is_edited: bool = True
     source_tells_when: bool = True  # whether the source's clock moves with an edit
     made: list[str] = field(default_factory=list)
@@ -112,9 +115,9 @@ def _pair_stage(folder: Path, kind: Kind, way: Way) -> Stage:
     def in_totango(key: str) -> str:
         return str((sync.in_totango(key) or {}).get(text) or "")
 
-    def equal() -> str:
+    def different() -> tuple[int, int]:
         left, right = sync.salesforce(), sync.totango()
-        return "" if left == right else f"only in Salesforce: {left - right}; only in Totango: {right - left}"
+        return (left - right).total(), (right - left).total()
 
     salesforce = (lambda key, said: sync.edit_salesforce(key, Description=said), in_salesforce)
     totango = (lambda key, said: sync.edit_totango(key, **{text: said}), in_totango)
@@ -135,7 +138,7 @@ def _pair_stage(folder: Path, kind: Kind, way: Way) -> Stage:
         titles,
         {"totango": text, "salesforce": "Description"},
         lambda: _live(lab, ("salesforce", kind.salesforce_name), ("totango", kind.totango_name)),
-        equal if way is Way.BOTH else lambda: "",
+        different if way is Way.BOTH else lambda: (0, 0),
     )
 
 

@@ -35,6 +35,10 @@ class Change(StrEnum):
     POLICY_CHANGED = "another policy"
 
 
+REWRITTEN = (Change.FIELD_ADDED, Change.TRANSFORM_CHANGED)
+"""Changes that alone would write other values."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """``level``: of the older ledger; ``algorithm``: its fingerprints were made otherwise."""
@@ -172,18 +176,22 @@ def _judge(
 ) -> None:
     two_way = stage.lab.back is not None
     unseen = case.algorithm and not stage.source_tells_when  # given up: docs/decisions/0008-changed-mappings.md
+    unread = case.level in ONE_DIRECTION and case.change is Change.FIELD_ADDED  # no job had ever looked at this text
     for person in people:
         if unseen and person.in_source and person.before:
             continue
         places = {"target": stage.target_text(links[person.key])}
-        if two_way or person.in_source:
+        if person.in_source or (two_way and not (unread and person.before)):
             places["source"] = stage.source_text(person.key)
         for place, held in places.items():
             if not says(held, person.said):
                 trial.tell(Wrong.EDITS, 1, f"{person.said!r}, {person.key}: in the {place} stands {held[:120]!r}")
     if two_way:
-        different = stage.equal()
-        trial.tell(Wrong.LOST, int(bool(different)), different[:800])
+        left, right = stage.different()
+        if unread or (case.algorithm and case.change in REWRITTEN):  # what the change alone makes is not written then
+            left, right = max(0, left - right), max(0, right - left)
+        trial.tell(Wrong.LOST, left, f"{left} records of Salesforce are not so in Totango")
+        trial.tell(Wrong.DOUBLED, right, f"{right} records of Totango are not so in Salesforce")
         if case.level in ONE_DIRECTION:  # the other direction is new, and brings what was never carried
             return
     made = len(stage.made)

@@ -10,7 +10,7 @@ EVERYDAY := not slow and not campaign
 ONCE_FLAG := $(if $(filter-out 0 no false,$(ONCE)),--once)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clean
+.PHONY: help setup demo test check campaign clean
 
 help: ## show this list
 	@echo "cshub: Chorus, Salesforce and Totango kept in step, on Apache Airflow."
@@ -20,6 +20,7 @@ help: ## show this list
 	@echo "  make demo ONCE=1     end after the first syncs; the exit status says whether they were green"
 	@echo "  make demo ARGS=...   more options of the demo, such as ARGS='--port 9090 --keep-data'"
 	@echo "  make test ARGS=...   more options of pytest, such as ARGS='tests/core -x'"
+	@echo "  make campaign ONLY=rebuild   one campaign; ARGS=--list shows them, ARGS=--help the rest"
 	@echo "  make setup PYTHON=/path/to/python3.12     use this Python (3.11, 3.12 or 3.13)"
 
 setup: .venv/.stamp ## install everything into this folder; start nothing
@@ -36,6 +37,9 @@ check: .venv/.stamp ## format, lint, types, import rules and the fast tests, in 
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
 	$(PYTEST) tests/core tests/deploy -m "$(EVERYDAY)" -n 2 --dist loadgroup -q $(ARGS)
+
+campaign: .venv/.stamp ## run the reliability campaigns and write docs/reliability.md (hours; ONLY=name runs one)
+	.venv/bin/python -m tests.campaigns $(ONLY) $(ARGS)
 
 clean: ## remove everything the other commands have put here (not while a demo runs)
 	rm -rf .uv .venv .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

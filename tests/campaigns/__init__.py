@@ -1,0 +1,1 @@
+"""Campaigns: whole histories of faults, held against what the services ended up holding, with published figures."""

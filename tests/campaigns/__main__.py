@@ -1,0 +1,77 @@
+"""Run campaigns and write their figures: ``python -m tests.campaigns --help``."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tests.campaigns.campaign import SHARE_SEED, Asked, Bound, Campaign, Outcome, Size
+from tests.campaigns.report import PAGE, keep, measured, number, page
+from tests.campaigns.roll import CAMPAIGNS
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+
+
+@app.command()
+def campaigns(
+    names: Annotated[list[str] | None, typer.Argument(help="Which campaigns; all when none is named.")] = None,
+    size: Annotated[Size, typer.Option(help="share: as in the everyday tests; full: published figures.")] = Size.FULL,
+    seed: Annotated[int, typer.Option(help="First seed; the same seed gives the same histories.")] = SHARE_SEED,
+    listed: Annotated[bool, typer.Option("--list", help="Show the campaigns and run none.")] = False,
+    rendered: Annotated[bool, typer.Option("--page", help="Write the page from kept figures; run none.")] = False,
+) -> None:
+    """Run campaigns. At full size their figures are kept in docs/reliability/ and docs/reliability.md is written anew.
+
+    The exit status is 1 when a figure is not what it must be; what went wrong is printed as a story with its seed.
+    """
+    known = {campaign.name: campaign for campaign in CAMPAIGNS}
+    unknown = [name for name in names or [] if name not in known]
+    if unknown:
+        raise typer.BadParameter(f"no campaign is called {', '.join(unknown)}; there are: {', '.join(known)}")
+    if listed:
+        for campaign in CAMPAIGNS:
+            console.print(f"[bold]{campaign.name}[/]  {campaign.promise}", highlight=False)
+        return
+    if rendered:
+        PAGE.write_text(page(CAMPAIGNS))
+        return
+    held = [_run(known[name], size, seed) for name in names or known]
+    if size is Size.FULL:
+        PAGE.write_text(page(CAMPAIGNS))
+    if not all(held):
+        raise typer.Exit(1)
+
+
+def _run(campaign: Campaign, size: Size, seed: int) -> bool:
+    console.rule(f"{campaign.title}, {size}")
+    begun = time.monotonic()
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(TextColumn(campaign.name), *columns, console=console, transient=True) as bar:
+        task = bar.add_task(campaign.name, total=None)
+        outcome = campaign.run(Asked(size, seed, lambda done, total: bar.update(task, completed=done, total=total)))
+    spent_s = time.monotonic() - begun
+    _show(outcome)
+    if size is Size.FULL:
+        keep(measured(campaign, outcome, spent_s, seed))
+    return outcome.holds
+
+
+def _show(outcome: Outcome) -> None:
+    table = Table(box=None, show_header=False)
+    for figure in outcome.figures:
+        wanted = "" if figure.bound is Bound.TOLD else f"{figure.bound} {number(figure.wanted)}"
+        mark = "" if figure.bound is Bound.TOLD else "[green]✓[/]" if figure.holds else "[red]✗[/]"
+        table.add_row(mark, figure.name, f"{number(figure.measured)} {figure.unit}", wanted)
+    console.print(table)
+    for story in outcome.stories:
+        console.print(story, markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    app()

@@ -11,7 +11,7 @@ import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -78,13 +78,12 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the hub is started with. ``jobs``: each with that of the other direction; ``first``: number of its runs."""
+    """What the hub is started with. ``jobs``: each with that of the other direction."""
 
     folder: Path
     now: datetime
     logins: Mapping[str, tuple[str, Mapping[str, str]]]
     jobs: Jobs
-    first: int
 
 
 @dataclass
@@ -96,12 +95,12 @@ class FarHub:
     pipe: Connection
 
     @classmethod
-    def start(cls, sandbox: Sandbox, folder: Path, jobs: Jobs, *, first: int = 0) -> FarHub:
-        """Start a hub on the ledger at ``folder/ledger.db``, whose runs are numbered from ``first`` on."""
+    def start(cls, sandbox: Sandbox, folder: Path, jobs: Jobs) -> FarHub:
+        """Start a hub on the ledger at ``folder/ledger.db``."""
         services = {name: sandbox.service(name) for name in sandbox.names}
         logins = {name: (str(service.token), dict(login_of(service))) for name, service in services.items()}
         mine, theirs = CONTEXT.Pipe()
-        facts = Facts(folder, sandbox.clock.now(), logins, jobs, first)
+        facts = Facts(folder, sandbox.clock.now(), logins, jobs)
         process = CONTEXT.Process(target=live, args=(theirs, facts), daemon=True)
         process.start()
         theirs.close()
@@ -191,16 +190,13 @@ class Hub:
     @classmethod
     def of(cls, pipe: Connection, facts: Facts) -> Hub:
         sandbox = cast(Sandbox, FarSandbox(pipe, FarClock(pipe, facts.now), facts.logins))
-        fuse, numbers = Fuse(), count(facts.first)
+        fuse, numbers = Fuse(), count()
         ledger = Ledger(FusedDatabase(f"sqlite:///{facts.folder / 'ledger.db'}", fuse))
         ledger.upgrade()
         labs: dict[str, tuple[Lab, BoundJob]] = {}
         for job, back in facts.jobs:
             lab = Lab(sandbox, ledger, facts.folder, fuse, job, numbers, back=back, call_takes_s=CALL_TAKES_S)
-            clock = lab.clock
-            lab.quota = SharedQuota(
-                ledger, name="token", clock=lambda clock=clock: clock.now().timestamp(), sleep=clock.sleep
-            )
+            lab.quota = SharedQuota(ledger, name="token", clock=partial(_seconds, sandbox), sleep=lab.clock.sleep)
             labs[job.id] = lab, job
             if back is not None:
                 labs[back.id] = lab, back
@@ -215,6 +211,10 @@ class Hub:
         else:
             course = lab.course(RunKind.SCHEDULED, job=job, asked=Asked(interval=order.interval))
         return _driven(course)
+
+
+def _seconds(sandbox: Sandbox) -> float:
+    return sandbox.clock.now().timestamp()
 
 
 def _driven(course: Course) -> Ran:

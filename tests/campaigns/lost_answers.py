@@ -28,7 +28,7 @@ LOST, FAILED = 0.05, 0.02
 STATUSES = (500, 502, 503, 504)
 ROWS_A_CALL = 50  # of Salesforce: so that thousands of records take enough calls to lose some of
 MOST_CALLS = 1.10
-TWIN_EVERY = 10  # every tenth record is the double of the one before it, and must stay one of two
+ALIKE = 10  # so many of every twenty records are all alike, as when somebody notes the same call again and again
 CALL_TAKES_S = 0.6  # 100 calls a minute
 TRIES = 5
 TITLE = "Created"
@@ -253,8 +253,8 @@ def _pairs(
 
 
 def _numbered(number: int) -> tuple[str, str, int]:
-    """Title, text, and which account and moment; now and then all are those of the record before."""
-    place = number - 1 if number % TWIN_EVERY == TWIN_EVERY - 1 else number
+    """Title, text, and which account and moment; of half of the records all are those of their neighbours."""
+    place = number - number % ALIKE if number // ALIKE % 2 else number
     return f"{TITLE} {place}", f"Words that {place // 3} has in common with two others.", place
 
 

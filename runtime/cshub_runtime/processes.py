@@ -24,6 +24,7 @@ class Component:
         self.name = name
         self.log_path = log_path
         self.starts = 0
+        self._started_at = 0.0
         self._command = list(command)
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
@@ -52,6 +53,12 @@ class Component:
                 start_new_session=True,
             )
         self.starts += 1
+        self._started_at = time.monotonic()
+
+    @property
+    def running_s(self) -> float:
+        """Seconds since the last start."""
+        return time.monotonic() - self._started_at
 
     def alive(self) -> bool:
         """Whether the program is running."""

@@ -84,6 +84,12 @@ class AirflowRest:
         health = self.call("GET", "monitor/health")
         return [name for name, report in health.items() if report and not _healthy(name, report, since)]
 
+    def silent(self, since: datetime) -> list[str]:
+        """Names of the components whose last heartbeat is older than `since` (with time zone)."""
+        health = self.call("GET", "monitor/health")
+        last = {name: (report or {}).get(f"latest_{name}_heartbeat") for name, report in health.items()}
+        return [name for name, heartbeat in last.items() if heartbeat and datetime.fromisoformat(heartbeat) < since]
+
     def warm_up(self) -> None:
         """Make Airflow build the interface its tasks talk to, which would delay the first task by seconds."""
         requests.get(f"{self.base_url}/execution/health", timeout=TIMEOUT_S, proxies={"http": ""})

@@ -1,5 +1,6 @@
 """A local Airflow: embedded PostgreSQL, API server, scheduler, dag-processor and triggerer, kept alive together."""
 
+import contextlib
 import fcntl
 import importlib.metadata
 import json
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -24,6 +25,8 @@ from cshub_runtime.settings import PRELOAD, PRELOADED, AirflowSettings, Login, w
 
 PROJECT = Path(__file__).resolve().parents[2]
 HEALTHY_LIMIT_S = 180.0
+SILENT_LIMIT = timedelta(seconds=90)
+"""A component that has not reported for so long hangs; its heartbeat comes every few seconds."""
 
 METADATA = "airflow"
 METADATA_TEMPLATE = "airflow_template"
@@ -85,7 +88,7 @@ class LocalAirflow:
         self._fresh = fresh
         self._extra = dict(environment or {})
         self._progress = progress
-        self.components = ComponentGroup(progress)
+        self.components = ComponentGroup(progress, silent=self._silent)
         self._settings: AirflowSettings | None = None
         self._rest: AirflowRest | None = None
         self._lock: IO[str] | None = None
@@ -246,6 +249,20 @@ class LocalAirflow:
             raise RuntimeFailure(
                 f"Airflow could not prepare its database; the end of {log_path}:\n{migration.log_tail()}"
             )
+
+    def _silent(self) -> list[str]:
+        """Components whose last heartbeat is long past.
+
+        Airflow's scheduler that has lost its database may wait for ever for its workers, alive but of no use.
+        """
+        if self._rest is None:
+            return []
+        first = self._logins[0]
+        try:
+            with contextlib.closing(AirflowRest(self.base_url, first.name, first.password)) as rest:
+                return [name.replace("_", "-") for name in rest.silent(datetime.now(UTC) - SILENT_LIMIT)]
+        except (requests.RequestException, RestError, RuntimeFailure):
+            return []
 
     def _await_health(self, rest: AirflowRest, started_at: datetime) -> None:
         deadline = time.monotonic() + HEALTHY_LIMIT_S

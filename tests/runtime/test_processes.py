@@ -114,3 +114,38 @@ def test_a_taken_port_is_passed_over() -> None:
         port = taken.getsockname()[1]
         assert next_free_port(port) > port
     assert next_free_port(any_free_port()) > 0
+
+
+def test_a_component_that_runs_but_gives_no_sign_of_life_is_started_again(component: Callable[..., Component]) -> None:
+    told: list[str] = []
+    silent = ["worker", "unknown"]
+    group = ComponentGroup(told.append, silent=lambda: silent, settling_s=0.2, listen_every_s=0.2)
+    one = component("import time; time.sleep(60)")
+    group.start(one)
+    try:
+        until(lambda: one.starts == 2)
+        silent.clear()
+        assert one.alive()
+    finally:
+        group.stop()
+    assert told[0] == "worker runs but gives no sign of life; ending it"
+
+
+def test_a_component_that_has_just_been_started_is_not_taken_for_a_silent_one(
+    component: Callable[..., Component],
+) -> None:
+    told: list[str] = []
+    asked: list[str] = []
+
+    def silent() -> list[str]:
+        asked.append("worker")
+        return asked[:1]
+
+    group = ComponentGroup(told.append, silent=silent, listen_every_s=0.1)
+    one = component("import time; time.sleep(60)")
+    group.start(one)
+    try:
+        until(lambda: len(asked) > 1)
+    finally:
+        group.stop()
+    assert (one.starts, told) == (1, [])

@@ -110,7 +110,7 @@ def _show(screen: Screen, job: str, done: Rebuilt, masks: Mapping[str, Mask], *,
     screen.show(Text(f"{counted(done.pairs, 'pair')} {headline}", style="bold"))
     read = ", ".join(f"{number:,} by {name}" for name, number in done.read.items())
     rows: list[tuple[Any, ...]] = [("read", f"{sum(done.read.values()):,}", read)]
-    rows += [("linked before", f"{done.linked:,}", "")] if done.linked else []
+    rows += [("linked before", f"{done.linked:,}", "they stay as they are")] if done.linked else []
     rows += [("matched", f"{number:,}", CLUES[clue.value]) for clue, number in done.matched.items()]
     left_out = sum(done.left_out.values())
     rows += [("left out", f"{left_out:,}", "by skip rules of the mapping")] if left_out else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,27 @@ Keys = Mapping[str, str]
 """What tells a matter on both sides, such as a title → its id on one side."""
 
 
+class Disaster(StrEnum):
+    DELETED = "deleted"
+    HIDDEN = "hidden"
+    UNLISTED = "not listed"  # the list is empty, reading by id is not
+    SILENT = "every answer empty"
+    MISTYPED = "a filter that nothing passes"
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One service as people and judges see it. ``names``: an instance takes a lab, as each trial has its own."""
+    """One service as people and judges see it. All functions take the lab, as each trial has its own.
+
+    ``deceives``: disasters in which the service itself tells, asked by id, that records are gone which are not.
+    """
 
     service: str
     names: Callable[[Lab], Keys]
     delete: Callable[[Lab, str], None] | None = None
     hide: Callable[[Lab, Sequence[str], float], None] | None = None
     filter: Mapping[str, Any] = field(default_factory=dict)
+    deceives: frozenset[Disaster] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +159,7 @@ def _touch_events(lab: Lab) -> Keys:
 
 
 def _is_touch(row: Mapping[str, Any]) -> bool:
-    return bool(row.get("Totango_Touch_Id__c")) and not row["IsDeleted"]
+    return bool(row.get("Totango_Touch_Id__c")) and not row["IsDeleted"] and "Made " in row["Subject"]
 
 
 def _hide_rows(kind: Kind, lab: Lab, keys: Sequence[str], part: float) -> None:
@@ -182,12 +195,14 @@ def _salesforce(kind: Kind) -> Side:
 
 def _totango(kind: Kind) -> Side:
     people = "authors" if kind is TOUCHPOINTS else "assignees"
+    told_by_events = {Disaster.HIDDEN} if kind is TOUCHPOINTS else set()
     return Side(
         "totango",
         partial(_in_totango, kind),
         lambda lab, key: Sync(lab, kind).delete_totango(key),
         _hide_events,
         {people: ("nobody@vendor.exmaple",)},
+        frozenset({Disaster.SILENT, *told_by_events}),
     )
 
 

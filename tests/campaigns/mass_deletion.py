@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import count, product
 from pathlib import Path
 from random import Random
@@ -18,7 +17,7 @@ from cshub.core.records import Operation, RunOutcome
 from cshub.pipeline.run import Asked as RunAsked
 from cshub_sandbox.kernel import LogEntry
 from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, at_least, exactly, told
-from tests.campaigns.deletion_ways import WAYS, Way
+from tests.campaigns.deletion_ways import WAYS, Disaster, Way
 from tests.faults.two_way_stage import COLLECTION
 from tests.pipeline.lab import Course, Lab
 
@@ -26,16 +25,7 @@ FULL_RECORDS, SHARE_RECORDS = 200, 30
 SWEPT = (20, 400, 1_000, 1_200)  # records linked, beside the number that every way is tried with
 FULL_SWEPT, SHARE_SWEPT = 100, 60
 MOST_ROWS, MOST_SHARE = 50, 0.05
-SHARE_OTHERS = 2  # trials of a way beside one of a real deletion
 PARTS = (0.3, 1.0)
-
-
-class Disaster(StrEnum):
-    DELETED = "deleted"
-    HIDDEN = "hidden"
-    UNLISTED = "not listed"  # the list is empty, reading by id is not
-    SILENT = "every answer empty"
-    MISTYPED = "a filter that nothing passes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +115,11 @@ def _trials(way: Way) -> list[Trial]:
 
 
 def _some(trials: Sequence[Trial], rng: Random) -> list[Trial]:
+    """One of each kind that says most, where there is such a one, and any other."""
     real = [trial for trial in trials if trial.disaster is Disaster.DELETED]
-    others = [trial for trial in trials if trial.disaster is not Disaster.DELETED]
-    return [*(rng.sample(real, 1) if real else []), *rng.sample(others, SHARE_OTHERS)]
+    hidden = [trial for trial in trials if trial.disaster is Disaster.HIDDEN and trial.full_sync]
+    others = [trial for trial in trials if trial not in real and trial not in hidden]
+    return [rng.choice(kind) for kind in (real, hidden, others) if kind]
 
 
 @contextmanager
@@ -144,7 +136,10 @@ def _stage(way: Way, records: int) -> Iterator[tuple[Lab, Path]]:
 
 
 def _try(way: Way, trial: Trial, lab: Lab, rng: Random, verdict: Verdict, seed: int) -> None:
-    """One disaster, a run that may want to delete, a refusal; then the run again, approved where the loss is real."""
+    """One disaster, a run that may want to delete, a refusal; then the run again, and a person who approves all of it.
+
+    That person is spared where the service itself tells by id that records are gone which are not.
+    """
     before = way.target.names(lab)
     chosen = rng.sample(sorted(way.source.names(lab)), round(trial.part * len(before)))
     _strike(way, trial, lab, chosen)
@@ -163,7 +158,7 @@ def _try(way: Way, trial: Trial, lab: Lab, rng: Random, verdict: Verdict, seed: 
     if real and not waited and len(real) > _limit(len(before)):
         verdict.stories.append(f"{story}: {len(real)} deletions did not wait for a person")
     _count(verdict, story, "other_writes", len(_other_writes(lab, mark)), "writes were sent that are no deletions")
-    if real:
+    if trial.disaster not in way.source.deceives:
         lab.wait(minutes=10)
         _sync(lab, way.job(lab), full=trial.full_sync, approved=True)
         gone = before.keys() - way.target.names(lab).keys()

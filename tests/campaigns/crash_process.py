@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
-import sys
-import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,12 +16,10 @@ from multiprocessing.connection import Connection as Channel
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from sqlalchemy import event
-
 from cshub.core.errors import HubError
 from cshub.core.jobs import BoundJob
 from cshub.core.stats import RunStatistics
-from cshub.ledger import Ledger, SharedQuota
+from cshub.ledger import Ledger
 from cshub.pipeline.diff import diff
 from cshub.pipeline.extract import extract
 from cshub.pipeline.map import map_records
@@ -30,73 +27,11 @@ from cshub.pipeline.run import Asked
 from cshub_sandbox.gate import Outcome
 from cshub_sandbox.kernel import Request, SandboxClock
 from cshub_sandbox.sandbox import Sandbox
-from tests.pipeline.crashes import Fuse, FusedDatabase
+from tests.campaigns.crash_trigger import Trigger, budget_of, die
 from tests.pipeline.lab import Lab
 
 PATIENCE_S = 120.0
 SERVICE_TAKES = timedelta(seconds=15)  # how long a service works on after its caller has died in the middle of a call
-
-
-@dataclass
-class Trigger(Fuse):
-    """A fuse that ends its process: at boundary number ``burns_at``, counted from 1.
-
-    Boundaries are ``before``, ``during`` and ``after`` each call to a service and each commit of the ledger.
-    """
-
-    told: Callable[[str], None] = lambda place: None
-
-    def step(self, place: str) -> None:
-        if self.arrives(place):
-            die()
-
-    def arrives(self, place: str) -> bool:
-        """Count a boundary; True when the process is to die there, which is told first."""
-        self.places.append(place)
-        if self.burns_at is None or len(self.places) < self.burns_at:
-            return False
-        if len(self.places) == self.burns_at:
-            self.told(place)
-        return True
-
-    def during_commit(self, _connection: object) -> None:
-        if self.arrives("during commit"):
-            die_in_the_next_call()
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def die_in_the_next_call() -> None:
-    """Kill the process as soon as this thread lets go of the interpreter: that is inside the database's own code."""
-    sys.setswitchinterval(PATIENCE_S)
-    gate = threading.Semaphore(0)
-
-    def wait_and_kill() -> None:
-        gate.acquire()
-        die()
-
-    threading.Thread(target=wait_and_kill, daemon=True).start()
-    gate.release()
-
-
-def ledger_at(url: str, trigger: Trigger) -> Ledger:
-    """A ledger whose commits are three boundaries each."""
-    database = FusedDatabase(url, trigger)
-    event.listen(database.engine, "commit", trigger.during_commit)
-    return Ledger(database)
-
-
-def budget_of(ledger: Ledger, clock: SandboxClock) -> SharedQuota:
-    """The call budget that every process of the ledger shares: each call takes its slot in a commit of its own."""
-    return SharedQuota(
-        ledger,
-        name="token",
-        limit=10_000,
-        clock=lambda: clock.now().timestamp(),
-        sleep=lambda seconds: clock.advance(timedelta(seconds=seconds)),
-    )
 
 
 class Step(StrEnum):
@@ -313,6 +248,7 @@ def _be_the_hub(
 ) -> None:
     """Do what is left of these runs in this process; never returns."""
     gc.disable()  # a short life: looking for garbage would copy what is shared with the parent
+    logging.disable()
     trigger.renew(burns_at)
     trigger.told = lambda place: channel.send(_Ended(Ending(died_at=place)))
     failed, is_hub_error = "", False

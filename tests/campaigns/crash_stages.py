@@ -14,7 +14,7 @@ from typing import Any
 from cshub.core.jobs import BoundJob
 from cshub.library import JobLibrary
 from cshub_sandbox.sandbox import Sandbox, WorldSize
-from tests.campaigns.crash_process import Trigger, budget_of, ledger_at
+from tests.campaigns.crash_trigger import Trigger, budget_of, ledger_at
 from tests.faults import touches
 from tests.faults.two_way_stage import Way, Work, a_busy_day
 from tests.pipeline.cast import absent_account, meet, plain_account, revise

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +21,8 @@ from pathlib import Path
 from random import Random
 
 from cshub_runtime.postgres import EmbeddedPostgres
+from cshub_sandbox.faults import is_write
+from cshub_sandbox.kernel import Request
 from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, exactly, told
 from tests.campaigns.crash_ledgers import LedgerServer
 from tests.campaigns.crash_stages import LEDGER, NAMES, Stage, Story, prepare, stories_of
@@ -29,7 +31,7 @@ from tests.campaigns.crash_trial import Findings, Point, try_point
 CORES = 2
 CHUNK = 8  # points that one process lives through before it reports
 SHARE_OF_POSTGRESQL = 10  # one point in so many
-IN_A_SHARE, OF_TWO_WAYS_IN_A_SHARE = 9, 3  # points of a stage; where two directions follow, a point costs more
+IN_A_SHARE, OF_TWO_WAYS_IN_A_SHARE = 7, 4  # points of a stage; where two directions follow, a point costs more
 MOMENTS = 3  # before, during and after
 STORIES = 20
 Place = tuple[int, str]
@@ -125,10 +127,16 @@ class _Sweep:
         return [replace(point, postgresql=place in others) for place, point in enumerate(points)]
 
     def _chosen(self, kind: Point, places: Sequence[Place], rng: Random) -> Sequence[Place]:
-        """All boundaries; of another story than the plain one of the three at each call and commit; in a share few."""
+        """All boundaries; of another story than the plain one of the three at each call and commit.
+
+        In a share one after a write of each kind, and few others.
+        """
         if not self.asked.is_full:
             count = OF_TWO_WAYS_IN_A_SHARE if Story.PARTNER_FIRST in stories_of(kind.stage) else IN_A_SHARE
-            return sorted(rng.sample(places, count))
+            written = _after_writes(places)
+            first = [rng.choice(group) for group in written.values()]
+            others = [place for place in places if place not in first]
+            return sorted(first + rng.sample(others, count - len(first)))
         if kind.story is Story.PLAIN:
             return places
         return [rng.choice(places[start : start + MOMENTS]) for start in range(0, len(places), MOMENTS)]
@@ -182,6 +190,17 @@ class _Sweep:
             if lines:
                 stories.append("\n  ".join([f"seed {self.asked.seed}: {findings.point}", *lines]))
         return stories[:STORIES]
+
+
+def _after_writes(places: Sequence[Place]) -> Mapping[str, Sequence[Place]]:
+    """By method, the boundaries at which a write has been sent and its answer is not in the ledger."""
+    found: dict[str, list[Place]] = {}
+    for number, place in places:
+        moment, _, call = place.partition(" ")
+        method, _, path = call.partition(" ")
+        if moment != "before" and path and is_write(Request(method, path)):
+            found.setdefault(method, []).append((number, place))
+    return found
 
 
 def _count(found: Sequence[Findings], story: Story) -> int:

@@ -16,8 +16,9 @@ from signal import SIGKILL
 from cshub.core.records import Outcome
 from cshub.core.stats import RunStatistics
 from cshub.pipeline.run import known_pair
-from tests.campaigns.crash_process import Attempt, Services, ledger_at
+from tests.campaigns.crash_process import Attempt, Services
 from tests.campaigns.crash_stages import LEDGER, Stage, Story
+from tests.campaigns.crash_trigger import ledger_at
 from tests.faults.two_way_stage import sent_rows
 from tests.pipeline.lab import Lab
 

@@ -154,6 +154,7 @@ class AirflowSettings:
             ("scheduler", "scheduler_idle_sleep_time"): "0.3",
             ("scheduler", "task_instance_heartbeat_timeout"): "30",
             ("scheduler", "task_instance_heartbeat_sec"): "5",
+            ("scheduler", "orphaned_tasks_check_interval"): "15",
             ("workers", "min_heartbeat_interval"): "1",
             ("dag_processor", "refresh_interval"): "10",
             ("dag_processor", "min_file_process_interval"): "30",

@@ -28,6 +28,7 @@ class Outage(StrEnum):
 
 def strike(ground: Ground, outage: Outage, rng: Random) -> None:
     """The outage, and its end."""
+    ground.count_endings_anew()
     if outage in _COMPONENTS:
         ground.kill_component(_COMPONENTS[outage])
         return

@@ -36,9 +36,11 @@ from tests.e2e.stage import Stage, job_text
 LIMIT_S = 240.0
 """A run that has not ended by then is stuck."""
 OUTAGE_S = 90.0
+RESTARTED_WITHIN_S = 30.0
 FIRST = Login("admin", "campaign-admin")
 HEARTBEATS: Mapping[str, str] = {
     "CSHUB_RETRY_DELAY_S": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
@@ -141,17 +143,18 @@ class Ground:
         return next((process for process in started if _title(process).startswith(title)), None)
 
     def kill_component(self, name: str) -> None:
-        """kill -9; the supervisor of the local Airflow starts it again, and does not count this as its own ending."""
+        """kill -9, and wait until the local Airflow has started it again."""
         component = self.stage.airflow.components[name]
         starts, killed = component.starts, component.pid
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
-        deadline = time.monotonic() + 30
-        while component.starts == starts or component.pid == killed:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{name} was not started again")
-            time.sleep(0.1)
-        component.starts = starts
+        if not await_true(lambda: component.starts > starts and component.pid != killed, RESTARTED_WITHIN_S):
+            raise AssertionError(f"{name} was not started again")
+
+    def count_endings_anew(self) -> None:
+        """Let components end again, which the local Airflow allows each of them some times only."""
+        for component in self.stage.airflow.components:
+            component.starts = 1
 
     @contextmanager
     def rows(self, database: str) -> Iterator[Any]:

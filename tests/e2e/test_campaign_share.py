@@ -13,7 +13,7 @@ from tests.e2e.stage import Stage
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest.mark.timeout(600)]
 
 
-def test_tasks_scheduler_and_database_are_struck_and_nothing_is_doubled_or_lost(stage: Stage) -> None:
+def test_tasks_and_the_database_are_struck_and_nothing_is_doubled_or_lost(stage: Stage) -> None:
     asked = Asked()
     plan = share(asked.seed)
     add_jobs(stage, plan.jobs)

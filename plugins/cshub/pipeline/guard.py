@@ -33,9 +33,9 @@ class SendGuard:
     def disarm(self) -> None:
         self._held = None
 
-    def vouched(self, now: datetime) -> None:
-        """The ledger has just accepted the fence."""
-        self._seen_at = now
+    def vouched(self, asked_at: datetime) -> None:
+        """The ledger has accepted the fence. ``asked_at``: when it was asked, as its answer may have been long ago."""
+        self._seen_at = asked_at
 
     def check(self) -> None:
         """Raises :class:`~cshub.core.errors.FencedOut` when another process holds the lock now."""

@@ -80,12 +80,12 @@ class Writer:
         row can be written now, ``FencedOut`` when another process has taken over, ``ServiceUnavailable`` when the
         ledger does not answer.
         """
-        run = self.run
+        run, asked_at = self.run, self.run.clock.now()
         answers = run.ledger.begin_many(
             self.fence,
             [self._request(row, links.get(row.source_key)) for row in rows],
             run_id=run.run_id,
-            now=run.clock.now(),
+            now=asked_at,
         )
         results: dict[str, Written] = {}
         begun: list[_Begun] = []
@@ -95,7 +95,7 @@ class Writer:
             else:
                 begun.append(_Begun(row, links.get(row.source_key), answer))
         if begun:
-            run.guard.vouched(run.clock.now())
+            run.guard.vouched(asked_at)
             results.update(self._send(begun))
         return [results[row.source_key] for row in rows]
 

@@ -87,6 +87,7 @@ class Site:
                 planned_at=planned_at,
                 window=extracted.window,
                 first_run=extracted.first_run,
+                is_whole=extracted.is_whole,
             )
 
     def load(self, run_id: str, order: LoadOrder) -> Loaded:

@@ -129,7 +129,8 @@ def test_a_run_of_the_other_direction_settles_a_write_in_the_direction_it_began(
     (stored,) = ledger.settle_many(later, closings, now=NOW + 60 * MINUTE)
     assert stored.run_id == "back-1"
     assert ledger.links(pair, ["m1"])["m1"].target_key == "note-m1"
-    assert [(row.pair, row.job_id, row.source_key) for row in ledger.decisions(pair, "m1")] == [(pair, "back", "m1")]
+    assert [(row.pair, row.job_id, row.source_key) for row in ledger.decisions(pair, "m1")] == [(pair, JOB, "m1")]
+    assert ledger.outcomes("run-1") == {"m1": Outcome.CREATED}
     assert ledger.outcomes("back-1") == {}
     assert [(row.pair, row.source_key, row.last_run_id) for row in ledger.rejects(JOB)] == [(pair, "m2", "back-1")]
     assert ledger.rejects("back") == []

@@ -89,7 +89,7 @@ def test_a_confirmation_that_does_not_fit_leaves_the_intent_open(ledger: Ledger)
     assert ledger.outcomes("run-1") == {}
 
 
-def test_what_a_later_run_settles_belongs_to_the_later_run(ledger: Ledger) -> None:
+def test_what_became_of_a_write_is_told_of_the_run_that_began_it_whoever_settles_it(ledger: Ledger) -> None:
     pair, fence = at_work(ledger)
     intent = begin(ledger, fence, pair)
     _, later = at_work(ledger, "run-1")
@@ -97,8 +97,8 @@ def test_what_a_later_run_settles_belongs_to_the_later_run(ledger: Ledger) -> No
     _, later = at_work(ledger, "run-2")
     stored = ledger.confirm(later, intent.id, link=link_of(pair), decision=entry_of(), now=NOW)
     assert stored.run_id == "run-2"
-    assert ledger.outcomes("run-1") == {}
-    assert ledger.outcomes("run-2") == {"m1": Outcome.CREATED}
+    assert ledger.outcomes("run-1") == {"m1": Outcome.CREATED}
+    assert ledger.outcomes("run-2") == {}
 
 
 def test_an_abandoned_write_may_leave_a_failed_link_a_decision_and_a_reject(ledger: Ledger) -> None:

@@ -136,6 +136,7 @@ class Course:
             planned_at=self.planned_at,
             window=self.extracted.window,
             first_run=self.extracted.first_run,
+            is_whole=self.extracted.is_whole,
         )
         self.done = Done(run, self.extracted, self.mapped, self.planned, load(run, order))
         return self.done

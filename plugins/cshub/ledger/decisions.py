@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +70,14 @@ def created(connection: Connection, ways: Sequence[Pair], keys: Sequence[str]) -
         by_way,
     )
     return set(connection.execute(select(decision.c.target_key).where(here)).scalars())
+
+
+def has_remade(connection: Connection, run_ids: Collection[str]) -> bool:
+    """Whether one of these runs made a record for a source that was linked before."""
+    numbers = select(run.c.number).where(run.c.run_id.in_(run_ids))
+    made = (decision.c.outcome == Outcome.CREATED.value) & (decision.c.rule != Rule.NEW.value)
+    found = select(decision.c.id).where(decision.c.run_number.in_(numbers), made).limit(1)
+    return connection.execute(found).first() is not None
 
 
 def _values(entry: DecisionEntry, pair: Pair, run_number: int, now: datetime) -> dict[str, Any]:

@@ -24,10 +24,11 @@ Record = tuple[int, bool, str]
 
 
 class OpenWrite(NamedTuple):
-    """An intent and the job whose run began it."""
+    """An intent, and the job and number of the run that began it."""
 
     intent: Intent
     job_id: str
+    run_number: int
 
 
 def begin(
@@ -59,7 +60,8 @@ def close(connection: Connection, numbers: Collection[int]) -> dict[int, OpenWri
     """Remove open intents, by number. :class:`StateError` when one is not open."""
     here = among(connection, intent.c.id, list(numbers))
     found = {
-        row.id: OpenWrite(_intent(row, row.run_id), row.job_id) for row in connection.execute(_WITH_RUN.where(here))
+        row.id: OpenWrite(_intent(row, row.run_id), row.job_id, row.run_number)
+        for row in connection.execute(_WITH_RUN.where(here))
     }
     settled = [number for number in numbers if number not in found]
     if settled or len(found) != len(numbers):

@@ -163,6 +163,11 @@ class Ledger:
         with self.database.reading() as connection:
             return runs.newest(connection, job_id, limit)
 
+    def runs_since(self, job_ids: Collection[str], moment: datetime) -> list[RunRow]:
+        """Every run of these jobs that was written about after ``moment``, newest first."""
+        with self.database.reading() as connection:
+            return runs.written_since(connection, job_ids, moment)
+
     def watermark(self, job_id: str) -> datetime | None:
         """Everything before this moment is safely handled; None before the first run."""
         with self.database.reading() as connection:
@@ -373,6 +378,11 @@ class Ledger:
         """Source key → what this run has already recorded for it, in its own direction."""
         with self.database.reading() as connection:
             return decisions.outcomes(connection, run_id)
+
+    def has_remade(self, run_ids: Collection[str]) -> bool:
+        """Whether one of these runs made a record for a source that had another counterpart, which has no link now."""
+        with self.database.reading() as connection:
+            return decisions.has_remade(connection, run_ids)
 
     def decisions(self, pair: Pair | int, key: str) -> list[DecisionRow]:
         """Everything that happened to a record of either side, in either direction, oldest first."""

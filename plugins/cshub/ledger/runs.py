@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -78,6 +78,11 @@ def newest(connection: Connection, job_id: str | None, limit: int) -> list[RunRo
     return [
         _row(row) for row in connection.execute(select(run).where(wanted).order_by(run.c.number.desc()).limit(limit))
     ]
+
+
+def written_since(connection: Connection, job_ids: Collection[str], moment: datetime) -> list[RunRow]:
+    here = run.c.job_id.in_(job_ids) & (run.c.updated_at > moment)
+    return [_row(row) for row in connection.execute(select(run).where(here).order_by(run.c.number.desc()))]
 
 
 def place(connection: Connection, run_id: str) -> RunPlace:

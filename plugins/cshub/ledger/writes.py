@@ -2,18 +2,20 @@
 
 Every function runs in a transaction of its caller and begins with the fence. What it records belongs to the run that
 holds the lock, which after a crash may be a later one than the run that began the write, and of the other direction.
+What became of a write is told of the run that began it, which counts it when it goes on, and which can be taken back.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from cshub.core.errors import StateError
-from cshub.core.records import DecisionEntry, Intent, Link, RejectEntry
+from cshub.core.records import DecisionEntry, Intent, Link, Pair, RejectEntry
 from cshub.ledger import decisions as audit
 from cshub.ledger import intents, link_writes, lock, runs
 from cshub.ledger import rejects as refused
@@ -41,8 +43,13 @@ def settle(
     for item in closings:
         _demand_fit(run, closed[item.intent_id].intent, item.link)
     stored = link_writes.store(connection, shapes, batch, run)
-    entries = [(closed[item.intent_id].intent.pair, item.decision) for item in closings if item.decision is not None]
-    audit.store(connection, entries, run_number=run.number, now=now)
+    told: dict[int, list[tuple[Pair, DecisionEntry]]] = defaultdict(list)
+    for item in closings:
+        write = closed[item.intent_id]
+        if item.decision is not None:
+            told[write.run_number].append((write.intent.pair, item.decision))
+    for number, entries in told.items():
+        audit.store(connection, entries, run_number=number, now=now)
     ends = [item for item in closings if item.link is not None]
     written = [link for item, link in zip(ends, stored, strict=True) if item.happened]
     refused.resolve_written(connection, written, run.run_id, now)

@@ -45,6 +45,7 @@ class ExtractOperator(HubOperator):
                 "raw": done.ref.as_dict(),
                 "window": {"start": done.window.start.isoformat(), "end": done.window.end.isoformat()},
                 "first_run": done.first_run,
+                "is_whole": done.is_whole,
                 "read": done.read,
                 "by_origin": dict(done.by_origin),
                 "api_calls": run.api_calls(),
@@ -131,6 +132,7 @@ class LoadOperator(HubOperator):
                 planned_at=datetime.fromisoformat(planned["planned_at"]),
                 window=window_of(extracted),
                 first_run=extracted["first_run"],
+                is_whole=extracted.get("is_whole", True),
             )
             done = load(run, order)
             result = {

@@ -43,7 +43,16 @@ class Planned:
 
 
 def diff(run: Run, mapped: FrameRef) -> Planned:
-    """Plan everything that map staged, and stage the plan. Nothing is written to either system.
+    """Plan everything that map staged, and stage the plan; see :func:`plan_settled`."""
+    rows = plan_settled(run, list(staged_rows(run, mapped)))
+    ref = stage_plan(run, rows)
+    warnings = Counter(warning for row in rows for warning in _new_warnings(row))
+    linked = in_step(run.ledger.count_links(run.pair))
+    return Planned(ref, count_plan(rows), plan_digest(rows), dict(warnings), linked)
+
+
+def plan_settled(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
+    """One plan row per mapped record. Nothing is written to either system.
 
     Writes whose answers an earlier run lost, in either direction, are settled first: a plan made before that would be
     wrong. A record that another run has written since this one began to read it is left to the next run.
@@ -52,11 +61,7 @@ def diff(run: Run, mapped: FrameRef) -> Planned:
     if run.kind is not RunKind.DRY and run.ledger.open_intents(run.pair):
         with locked(run) as fence:
             settle(Writer(run, fence), patience_s=AFTER_TAKEOVER_S)
-    rows = rivals.without_outdated(plan_mapped(run, list(staged_rows(run, mapped))))
-    ref = stage_plan(run, rows)
-    warnings = Counter(warning for row in rows for warning in _new_warnings(row))
-    linked = in_step(run.ledger.count_links(run.pair))
-    return Planned(ref, count_plan(rows), plan_digest(rows), dict(warnings), linked)
+    return rivals.without_outdated(plan_mapped(run, records))
 
 
 def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
@@ -151,9 +156,9 @@ def with_people(run: Run, drafts: Sequence[Desired], homes: Mapping[str, str | N
 def _known_people(
     draft: Desired, home: str | None, names: Sequence[str], known: Mapping[tuple[str, str], str]
 ) -> Desired:
-    values, unmatched = dict(draft.values), 0
-    if home is None:
+    if home is None or not names:
         return draft
+    values, unmatched = dict(draft.values), 0
     for name in names:
         if values.get(name) is None:
             continue
@@ -166,6 +171,8 @@ def _known_people(
 
 
 def _known_owners(draft: Desired, names: Sequence[str], known: Mapping[tuple[str, str], str]) -> Desired:
+    if not names:
+        return draft
     values, unmatched = dict(draft.values), 0
     for name in names:
         email = _owner_email(values.get(name))

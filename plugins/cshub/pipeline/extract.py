@@ -48,12 +48,25 @@ ORIGINS: Mapping[LinkState, Origin] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """``first_run``: the job has no watermark yet, and its window is not one that a person asked for.
+
+    ``is_whole``: all of the window is read, and not only what a person named or what waits.
+    """
+
+    window: Window
+    first_run: bool
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Extracted:
-    """``read``: records staged, each key once; ``by_origin``: why each was read."""
+    """``read``: records staged, each key once; ``by_origin``: why each was read. The rest as in :class:`Opened`."""
 
     ref: FrameRef
     window: Window
     first_run: bool
+    is_whole: bool
     read: int
     by_origin: Mapping[str, int]
 
@@ -64,6 +77,15 @@ def extract(run: Run, asked: Asked, *, only_waiting: bool = False) -> Extracted:
     ``only_waiting``: leave the window out and read only parked, pending, rejected and failed records (a retry).
     Raises what the source raises; nothing is staged unless the window was read completely.
     """
+    opened = open_run(run, asked, only_waiting=only_waiting)
+    counts: dict[str, int] = {}
+    frames = _frames(receive(run, asked, opened.window, only_waiting=only_waiting), counts)
+    ref = run.staging.write(run.bound.id, run.run_id, "raw", frames, schema=RAW_SCHEMA)
+    return Extracted(ref, opened.window, opened.first_run, opened.is_whole, sum(counts.values()), counts)
+
+
+def open_run(run: Run, asked: Asked, *, only_waiting: bool = False) -> Opened:
+    """Choose the window and open the run in the ledger."""
     facts = window_facts(run, asked)
     window = choose_window(facts, run.window_rules)
     run.ledger.open_run(
@@ -75,14 +97,15 @@ def extract(run: Run, asked: Asked, *, only_waiting: bool = False) -> Extracted:
         job_digest=run.bound.digest,
         now=facts.now,
     )
-    counts: dict[str, int] = {}
+    is_whole = not only_waiting and not asked.records
+    return Opened(window, is_whole and facts.watermark is None and asked.window_start is None, is_whole)
+
+
+def receive(run: Run, asked: Asked, window: Window, *, only_waiting: bool = False) -> Iterator[Received]:
+    """Records of the window and what waits, or those that a person named; each key once."""
     if asked.records:
-        received: Iterator[Received] = iter(_asked_by_name(run, asked.records))
-    else:
-        received = _received(run, window, only_waiting=only_waiting, full=asked.full_sync)
-    ref = run.staging.write(run.bound.id, run.run_id, "raw", _frames(received, counts), schema=RAW_SCHEMA)
-    first_run = facts.watermark is None and asked.window_start is None and not asked.records
-    return Extracted(ref, window, first_run, sum(counts.values()), counts)
+        return iter(_asked_by_name(run, asked.records))
+    return _received(run, window, only_waiting=only_waiting, full=asked.full_sync)
 
 
 def read_named(run: Run, keys: Sequence[str]) -> list[Received]:
@@ -155,7 +178,7 @@ def _missing(run: Run, window: Window, seen: set[str], *, full: bool) -> Iterato
     Where the source lists records by date, those dated in the window; in a full sync all that are linked. Records that
     turn out to be there were left out by a filter, and stay so.
     """
-    if not run.plan_rules().follows_deletions:
+    if not run.follows_deletions:
         return
     if full:
         links: Iterable[Link] = run.ledger.linked(run.pair)

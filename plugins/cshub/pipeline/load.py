@@ -36,6 +36,7 @@ SENDING_ROUNDS = 4
 _ORDER = (Action.DELETE, Action.UPDATE, Action.CREATE)
 _WATERMARK_KINDS = frozenset({RunKind.SCHEDULED, RunKind.MANUAL})
 _HANDLED = frozenset({LinkState.IN_STEP, LinkState.EMPTY, LinkState.DELETED, LinkState.GONE})
+_WRITTEN = frozenset({Outcome.CREATED, Outcome.UPDATED, Outcome.DELETED})
 _DEFAULT_OUTCOMES: Mapping[Action, Outcome] = {
     Action.UNCHANGED: Outcome.UNCHANGED,
     Action.SKIP: Outcome.SKIPPED,
@@ -44,17 +45,24 @@ _DEFAULT_OUTCOMES: Mapping[Action, Outcome] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOrder:
-    """What load works from: the staged plan and rejects, what earlier steps counted, and where the watermark may go."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFacts:
+    """What earlier steps counted, when the plan was made, and where the watermark may go."""
 
-    plan: FrameRef
-    rejects: FrameRef
     mapped: RunStatistics
     planned_at: datetime
     window: Window
     first_run: bool
+    is_whole: bool  # the window was read completely; otherwise the watermark stays where it is
     undoes: str | None = None  # the run that this plan takes back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOrder(LoadFacts):
+    """What load works from: the staged plan and rejects, and the facts beside them."""
+
+    plan: FrameRef
+    rejects: FrameRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +72,32 @@ class Loaded:
 
 
 def load(run: Run, order: LoadOrder) -> Loaded:
+    """Carry out the staged plan; see :func:`carry_out`."""
+    return carry_out(run, list(staged_plan(run, order.plan)), staged_rejects(run, order.rejects), order)
+
+
+def carry_out(run: Run, rows: Sequence[PlanRow], rejects: Sequence[RejectEntry], facts: LoadFacts) -> Loaded:
     """Carry out the plan and close the run.
 
     Every record that an earlier try of this run handled is left alone. Raises ``TransientError`` when records remain
     that may succeed later: run the step again. The run is red when the target refused any record.
     """
-    rows = list(staged_plan(run, order.plan))
     with locked(run) as fence:
         writer = Writer(run, fence)
-        task = _Load(run, writer, rows, order.planned_at, order.undoes)
+        task = _Load(run, writer, rows, facts.planned_at, facts.undoes)
         task.show()
         settle(writer, patience_s=AFTER_TAKEOVER_S)
         task.resume()
-        if run.clock.now() - order.planned_at > RECHECK_AFTER or run.kind is RunKind.APPLY:
+        if run.clock.now() - facts.planned_at > RECHECK_AFTER or run.kind is RunKind.APPLY:
             task.leave_out_moved()
         task.record_decisions()
-        record_rejects(run, fence, _still_rejected(run, staged_rejects(run, order.rejects)))
+        record_rejects(run, fence, _still_rejected(run, rejects))
         task.send()
         task.show(at_once=True)
         read_back(writer, task.rows_to_read_back())
-        statistics = task.statistics(order.mapped)
+        statistics = task.statistics(facts.mapped)
         outcome = RunOutcome.GREEN if statistics.is_green else RunOutcome.RED
-        _advance_watermark(run, order, task.left_out())
+        _advance_watermark(run, facts, task.left_out())
         run.ledger.close_run(run.run_id, outcome, statistics, now=run.clock.now())
     return Loaded(statistics, outcome)
 
@@ -103,6 +115,7 @@ class _Load:
     sent: set[str] = field(default_factory=set)
     looked_at: dict[str, datetime] = field(default_factory=dict)
     told: set[tuple[str, Outcome, str]] = field(default_factory=set)
+    written: Mapping[str, Outcome] = field(default_factory=dict)
     shown_at: datetime | None = None
 
     def show(self, *, at_once: bool = False) -> None:
@@ -127,13 +140,16 @@ class _Load:
         A decision of this run that left the link as the plan saw it belongs to an earlier plan, or to a lost answer
         that was settled before the plan was made; the row still waits.
         """
-        entries = {entry.source_key: entry for entry in self.run.ledger.decisions_of_run(self.run.run_id)}
+        told = self.run.ledger.decisions_of_run(self.run.run_id)
+        entries = {entry.source_key: entry for entry in told if entry.pair == self.run.pair}
+        self.written = {key: item.outcome for key, item in entries.items() if item.outcome in _WRITTEN}
         self.told = {(entry.source_key, entry.outcome, entry.rule) for entry in entries.values()}
         rows = [row for row in self.rows if row.source_key in entries and row.source_key not in self.settled]
         links = self.run.ledger.links(self.run.pair, [row.source_key for row in rows])
         for row in rows:
             link, entry = links.get(row.source_key), entries[row.source_key]
-            if link is not None and link.version != row.link_version:
+            has_moved = row.source_key in self.written if link is None else link.version != row.link_version
+            if has_moved:
                 self.settled[row.source_key] = Written(entry.outcome, entry.reason)
 
     def record_decisions(self) -> None:
@@ -156,7 +172,7 @@ class _Load:
                 now=now,
             )
         for row in waiting:
-            self.settled.setdefault(row.source_key, Written(_DEFAULT_OUTCOMES[row.action], row.reason))
+            self.settled.setdefault(row.source_key, self._without_a_call(row))
 
     def leave_out_moved(self) -> None:
         """Refuse the rows that are no longer as the plan saw them."""
@@ -191,6 +207,8 @@ class _Load:
         return [row for row in self.rows if self._is_to_be_read_back(row)]
 
     def _is_to_be_read_back(self, row: PlanRow) -> bool:
+        if row.action not in OPERATIONS:
+            return False
         outcome = self.settled[row.source_key].outcome
         return outcome is Outcome.CREATED or (outcome is Outcome.UPDATED and row.source_key in self.sent)
 
@@ -286,6 +304,11 @@ class _Load:
         if written.outcome is not None:
             self.settled[row.source_key] = written
 
+    def _without_a_call(self, row: PlanRow) -> Written:
+        """A record that is in step because an earlier pass of this run has written it was written by this run."""
+        earlier = self.written.get(row.source_key) if row.action is Action.UNCHANGED else None
+        return Written(earlier or _DEFAULT_OUTCOMES[row.action], row.reason)
+
     def _is_news(self, row: PlanRow) -> bool:
         entry = (row.source_key, _DEFAULT_OUTCOMES[row.action], row.rule.value)
         return row.link_version is None and bool(row.reason) and entry not in self.told
@@ -304,15 +327,15 @@ def _still_rejected(run: Run, rejects: Sequence[RejectEntry]) -> Sequence[Reject
     return [entry for entry in rejects if entry.source_key not in handled]
 
 
-def _advance_watermark(run: Run, order: LoadOrder, left_out: Sequence[PlanRow]) -> None:
+def _advance_watermark(run: Run, facts: LoadFacts, left_out: Sequence[PlanRow]) -> None:
     """Move the watermark to the window's end.
 
     Never beyond the moment of reading, as what is to come was not read; nor beyond a change that was left out because
     the record had moved: the next run reads it again.
     """
-    if run.kind not in _WATERMARK_KINDS:
+    if run.kind not in _WATERMARK_KINDS or not facts.is_whole:
         return
-    position = next_watermark(order.window, run.ledger.watermark(run.bound.id), first_run=order.first_run)
+    position = next_watermark(facts.window, run.ledger.watermark(run.bound.id), first_run=facts.first_run)
     opened = run.ledger.run(run.run_id)
     if position is not None and opened is not None:
         changed_at = [row.source.modified_at if row.source else None for row in left_out]

@@ -110,6 +110,7 @@ def apply_plan(run: Run, plan: KeptPlan) -> Loaded:
         planned_at=plan.created_at,
         window=plan.window,
         first_run=False,
+        is_whole=False,
         undoes=plan.undoes_run_id,
     )
     return load(run, order)

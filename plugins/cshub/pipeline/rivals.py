@@ -32,12 +32,12 @@ class Rivals:
             return cls(run, frozenset(), frozenset())
         other = run.other_direction
         jobs = [run.bound.id] if other is None else [run.bound.id, other.bound.id]
-        runs = [item for job in jobs for item in run.ledger.runs(job) if item.run_id != run.run_id]
+        runs = run.ledger.runs_since(jobs, own.opened_at - LOCK_TTL)
         late = [intent for intent in run.ledger.open_intents(run.pair) if intent.begun_at > own.opened_at - CALL_TAKES]
         keys = {intent.source_key if intent.pair == run.pair else intent.target_key for intent in late}
         return cls(
             run,
-            frozenset(item.run_id for item in runs if _was_at_work(item, own.opened_at)),
+            frozenset(i.run_id for i in runs if i.run_id != run.run_id and _was_at_work(i, own.opened_at)),
             frozenset(key for key in keys if key is not None),
         )
 
@@ -48,7 +48,16 @@ class Rivals:
         deciding = [row.source_key for row in rows if row.action is not Action.UNCHANGED or row.teaches]
         links = self.run.ledger.links(self.run.pair, deciding)
         outdated = {key for key, link in links.items() if link.run_id in self.run_ids or key in self.keys}
+        if self.run_ids and self.run.ledger.has_remade(self.run_ids):
+            outdated |= self._gone([row for row in rows if row.action is Action.CREATE])
         return [_left_out(row) if row.source_key in outdated else row for row in rows]
+
+    def _gone(self, creating: Sequence[PlanRow]) -> set[str]:
+        """Those that are not there any more: a rival made them anew, and what was read here has no link left."""
+        sides = [row.source for row in creating if row.source is not None]
+        addresses = [side.address for side in sides if side.address is not None]
+        pages = self.run.source.read_keys(addresses) if addresses else ()
+        return {record.key for page in pages for record in page.records if record.body is None}
 
 
 def _was_at_work(item: RunRow, since: datetime) -> bool:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
@@ -140,7 +140,7 @@ class Run:
         fields = self.target_spec.fields
         return {name: fields[name].kind if name in fields else Kind.ANY for name in names}
 
-    @property
+    @cached_property
     def kinds(self) -> dict[str, Kind]:
         """Everything of the target that is remembered, with its kind."""
         return {**self.noted, **self.mapping.kinds}
@@ -173,12 +173,21 @@ class Run:
         )
 
     def plan_rules(self) -> PlanRules:
+        """The rules by which this run plans, as of now."""
+        return replace(self._rules, now=self.clock.now())
+
+    @property
+    def follows_deletions(self) -> bool:
+        """Whether what is deleted in the source is deleted in the target."""
+        on_delete = self.bound.job.on_source_delete
+        return on_delete is OnSourceDelete.DELETE or (on_delete is OnSourceDelete.DELETE_WHEN_TWO_WAY and self.two_way)
+
+    @cached_property
+    def _rules(self) -> PlanRules:
         compared = {name: spec for name, spec in self.mapping.attributes.items() if spec.role not in UNSENT}
         options = self.target_spec.options.model_validate(self.bound.target_options)
         once = options.create_only()
         policies = {row.target: row.policy for row in self.bound.fields if row.policy is not None}
-        on_delete = self.bound.job.on_source_delete
-        follows = on_delete is OnSourceDelete.DELETE
         return PlanRules(
             kinds={name: spec.kind for name, spec in compared.items()},
             updateable=frozenset(name for name, spec in compared.items() if spec.updateable and name not in once),
@@ -191,7 +200,7 @@ class Run:
             noted=self.noted,
             policies=policies,
             two_way=self.two_way,
-            follows_deletions=follows or (on_delete is OnSourceDelete.DELETE_WHEN_TWO_WAY and self.two_way),
+            follows_deletions=self.follows_deletions,
             source_system=self.bound.source.system,
             target_system=self.bound.target.system,
             mapping_version=self.mapping.version,

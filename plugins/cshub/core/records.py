@@ -174,14 +174,28 @@ class Link:
     def mirrored(self) -> Link:
         """The same link, seen from the other direction."""
         pair = Pair(self.pair.number, not self.pair.mirrored)
-        return replace(self, pair=pair, source=self.target, target=self.source)
+        return Link(
+            pair,
+            self.target,
+            self.source,
+            self.number,
+            self.version,
+            self.dated_at,
+            self.first_seen_at,
+            self.created_at,
+            self.written_at,
+            self.run_id,
+        )
 
     def having(
         self, *, source: Mapping[str, Any] | None = None, target: Mapping[str, Any] | None = None, **more: Any
     ) -> Link:
         """This link with some facts of its sides replaced."""
         return replace(
-            self, source=replace(self.source, **(source or {})), target=replace(self.target, **(target or {})), **more
+            self,
+            source=replace(self.source, **source) if source else self.source,
+            target=replace(self.target, **target) if target else self.target,
+            **more,
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from cshub.core.objects import Kind
 from cshub.core.text import clean_text, normalise_text
 
 FINGERPRINT_VERSION = "x2"
+SHORT = 200  # characters of a text whose fingerprint is worth keeping
 MAX_DEPTH = 50  # levels of lists and objects in a value of kind ANY
 
 
@@ -40,7 +42,9 @@ def normalise(value: Any, kind: Kind) -> Any:
 
 def fingerprint(value: Any, kind: Kind) -> str:
     """16 hex digits over the canonical bytes of the normalised value: equal in every process and library version."""
-    return xxhash.xxh3_64_hexdigest(orjson.dumps(normalise(value, kind), option=orjson.OPT_SORT_KEYS))
+    if isinstance(value, str) and len(value) <= SHORT:
+        return _of_short(value, kind)
+    return _digest(value, kind)
 
 
 def fingerprints(values: Mapping[str, Any], kinds: Mapping[str, Kind]) -> dict[str, str]:
@@ -197,6 +201,16 @@ def _name_of(value: Any) -> str:
     if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT:
         return "a number that is too large"
     return f"{type(value).__name__} {str(value)[:40]!r}"
+
+
+@lru_cache(maxsize=8192)
+def _of_short(value: str, kind: Kind) -> str:
+    """A record's short texts and moments are looked at several times in a run, and many records share them."""
+    return _digest(value, kind)
+
+
+def _digest(value: Any, kind: Kind) -> str:
+    return xxhash.xxh3_64_hexdigest(orjson.dumps(normalise(value, kind), option=orjson.OPT_SORT_KEYS))
 
 
 _INTEGER_LIMIT = 2**63  # what JSON writers and databases hold as an integer

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, event
 
 from cshub.ledger.database import Database
+
+BEFORE_COMMIT = "before commit"
 
 
 class Crash(BaseException):
@@ -19,7 +21,8 @@ class Crash(BaseException):
 class Fuse:
     """Counts boundaries; at number ``burns_at`` (from 1) the process dies, and stays dead until :meth:`renew`.
 
-    With ``raises``, that is raised there instead, and the process lives on.
+    With ``raises``, that is raised there instead, and the process lives on; with :meth:`meanwhile`,
+    something else happens there.
     """
 
     burns_at: int | None = None
@@ -27,6 +30,7 @@ class Fuse:
     places: list[str] = field(default_factory=list)
     dead: bool = False
     raises: Exception | None = None
+    happens: tuple[int, Callable[[], None]] | None = None
 
     def step(self, place: str) -> None:
         if self.dead:
@@ -34,6 +38,9 @@ class Fuse:
         if self.only is not None and self.only not in place:
             return
         self.places.append(place)
+        if self.happens is not None and len(self.places) >= self.happens[0] and place != BEFORE_COMMIT:
+            (_, happens), self.happens = self.happens, None
+            happens()
         if len(self.places) == self.burns_at:
             if self.raises is not None:
                 raise self.raises
@@ -42,8 +49,16 @@ class Fuse:
 
     def renew(self, burns_at: int | None = None) -> None:
         """A fresh process."""
-        self.burns_at, self.dead, self.raises, self.only = burns_at, False, None, None
+        self.burns_at, self.dead, self.raises, self.only, self.happens = burns_at, False, None, None, None
         self.places.clear()
+
+    def meanwhile(self, number: int, happens: Callable[[], None]) -> None:
+        """A fresh process, and at boundary ``number`` this happens once.
+
+        Within a transaction nothing else can happen, as its locks keep others out: then it happens right after.
+        """
+        self.renew()
+        self.happens = (number, happens)
 
 
 class FusedDatabase(Database):
@@ -68,7 +83,7 @@ class FusedDatabase(Database):
             raise Crash("dead before a transaction")
         with super().writing() as connection:
             yield connection
-            self._fuse.step("before commit")
+            self._fuse.step(BEFORE_COMMIT)
         self._fuse.step("after commit")
 
 

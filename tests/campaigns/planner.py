@@ -1,0 +1,41 @@
+"""The planner alone: generated snapshots of both sides and the base, judged by who changed what and when."""
+
+from __future__ import annotations
+
+import time
+
+from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, exactly, told
+from tests.campaigns.volume import judged
+from tests.core.histories import history_of, shortest, violation_of
+
+SHARE = 600
+FULL = 1_000_000
+BATCH = 2_000
+STORIES = 3
+
+
+def violations(seeds: range) -> dict[int, str]:
+    """Seed → what its history violates."""
+    found = ((seed, violation_of(history_of(seed))) for seed in seeds)
+    return {seed: violation for seed, violation in found if violation is not None}
+
+
+def run(asked: Asked) -> Outcome:
+    begun = time.perf_counter()
+    found = judged(violations, asked, share=SHARE, full=FULL, batch=BATCH)
+    spent_s = time.perf_counter() - begun
+    count = FULL if asked.is_full else SHARE
+    figures: list[Figure] = [told("cases", count, "cases"), exactly("violations", len(found))]
+    if asked.is_full:
+        figures.append(told("speed", count / spent_s, "cases/s"))
+    stories = [f"seed {seed}: {found[seed]}\n{shortest(history_of(seed))}" for seed in sorted(found)[:STORIES]]
+    return Outcome(figures, stories)
+
+
+CAMPAIGN = Campaign(
+    "planner",
+    "Planner alone",
+    "Whatever people did on both sides, plans end in at most three rounds, both sides agree, and nothing is deleted "
+    "that one side has just edited.",
+    run,
+)

@@ -1,0 +1,236 @@
+"""The hub over invented services: two jobs of one pair, and runs of them that can be broken off and gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from random import Random
+from typing import cast
+
+from cshub.core.jobfile import bind, parse_job, parse_template
+from cshub.core.jobs import BoundJob
+from cshub.core.mapping import CompiledMapping, MappedRecord, Seen, compile_mapping, map_record
+from cshub.core.objects import FieldSpec, Kind, Role, spec_of
+from cshub.core.planning import PlanRow, Rule
+from cshub.core.records import RejectEntry, RunKind
+from cshub.core.stats import RunStatistics
+from cshub.core.window import Window
+from cshub.ledger import Ledger
+from cshub.pipeline.diff import plan_settled
+from cshub.pipeline.extract import Opened, Received, open_run, receive
+from cshub.pipeline.guard import SendGuard
+from cshub.pipeline.load import Loaded, LoadFacts, carry_out
+from cshub.pipeline.run import Asked, Run
+from cshub.staging import Staging
+from tests.campaigns.simulation.memory_ledger import MemoryLedger
+from tests.campaigns.simulation.services import (
+    BEGIN,
+    CRM,
+    DESK,
+    OTHER,
+    SYSTEMS,
+    Done,
+    Faults,
+    Port,
+    Service,
+    SimClock,
+    TargetPort,
+)
+from tests.pipeline.crashes import Fuse
+
+EVENT = spec_of(
+    CRM,
+    "sim_event",
+    "Event",
+    [
+        FieldSpec("id", Kind.ID, "Id", role=Role.RECORD_KEY),
+        FieldSpec("account", Kind.ID, "Account", role=Role.ACCOUNT_KEY, updateable=False),
+        FieldSpec("subject", Kind.TEXT, "Subject"),
+        FieldSpec("description", Kind.TEXT, "Description"),
+        FieldSpec("status", Kind.TEXT, "Status"),
+        FieldSpec("start", Kind.DATETIME, "Start"),
+    ],
+)
+NOTE = spec_of(
+    DESK,
+    "sim_note",
+    "Note",
+    [
+        FieldSpec("note_id", Kind.ID, "Note id", role=Role.RECORD_KEY),
+        FieldSpec("account_id", Kind.ID, "Account id", role=Role.ACCOUNT_KEY, updateable=False),
+        FieldSpec("title", Kind.TEXT, "Title"),
+        FieldSpec("body", Kind.TEXT, "Body", role=Role.CONTENT),
+        FieldSpec("status", Kind.TEXT, "Status"),
+        FieldSpec("when", Kind.DATETIME, "When", role=Role.DATE),
+    ],
+)
+SPECS = {CRM: EVENT, DESK: NOTE}
+CHANNELS = (("subject", "title"), ("description", "body"), ("status", "status"), ("start", "when"))
+"""Field of the one service and of the other that hold the same."""
+
+
+@lru_cache
+def job_from(source: str, *, two_way: bool) -> BoundJob:
+    """The job that reads ``source``."""
+    target = OTHER[source]
+    keys = [("account", "account_id"), ("id", "note_id")]
+    rows = [f"{{source: {_end(pair, source)}, target: {_end(pair, target)}, key: true}}" for pair in keys]
+    rows += [f"{{source: {_end(pair, source)}, target: {_end(pair, target)}}}" for pair in CHANNELS]
+    template = (
+        f"version: 1\ntype: {source}_to_{target}\ntitle: One way\n"
+        f"source: {{system: {source}, object: {SPECS[source].name}}}\n"
+        f"target: {{system: {target}, object: {SPECS[target].name}}}\nfields:\n" + "".join(f"  - {x}\n" for x in rows)
+    )
+    job = (
+        f"version: 1\nid: {source}_job\ntype: {source}_to_{target}\nname: One way\nallow_new_records: true\n"
+        f"source: {{connection: one_side}}\ntarget: {{connection: other_side}}\npair: both\n"
+        f"on_target_edit: {'newest' if two_way else 'overwrite'}\n"
+        f"window: {{first_run_days: 30, overlap_hours: {1 if source == CRM else 720}}}\n"
+    )
+    return bind(parse_job(job, "job.yaml")[0], parse_template(template, "mapping.yaml")[0])
+
+
+@lru_cache
+def mapping_from(source: str, *, two_way: bool) -> CompiledMapping:
+    target = OTHER[source]
+    bound = job_from(source, two_way=two_way)
+    return compile_mapping(bound, SPECS[source], SPECS[target], version="x:1", marks_source=two_way)
+
+
+@dataclass
+class Hub:
+    """Everything of one history: the time, what misbehaves, both services and the ledger."""
+
+    random: Random
+    two_way: bool = True
+    keeps_external_ids: bool = True
+    clock: SimClock = field(default_factory=SimClock)
+    fuse: Fuse = field(default_factory=Fuse)
+    book: list[Done] = field(default_factory=list)
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.faults = Faults(self.random)
+        self.ledger = MemoryLedger(self.fuse)
+        self.services = {
+            system: Service(
+                system,
+                self.clock,
+                self.book,
+                self.faults,
+                self.fuse,
+                keeps_external_ids=self.keeps_external_ids,
+            )
+            for system in SYSTEMS
+        }
+
+    def course(self, source: str, kind: RunKind = RunKind.MANUAL, asked: Asked | None = None) -> Course:
+        self.runs += 1
+        return Course(self, source, kind, asked or Asked(), f"run-{self.runs}")
+
+    def run(self, source: str, kind: RunKind, run_id: str, guard: SendGuard | None = None) -> Run:
+        guard = guard or SendGuard()
+        target = OTHER[source]
+        run = Run(
+            run_id=run_id,
+            kind=kind,
+            bound=job_from(source, two_way=self.two_way),
+            source_spec=SPECS[source],
+            target_spec=SPECS[target],
+            ledger=cast("Ledger", self.ledger),
+            staging=Staging("memory://never"),
+            open_source=lambda: Port(self.services[source], self.services, guard, run_id),
+            open_target=lambda: TargetPort(self.services[target], self.services, guard, run_id),
+            clock=self.clock,
+            guard=guard,
+            partner=(lambda: self.run(target, kind, run_id, guard)) if self.two_way else None,
+            source_is_written=self.two_way,
+        )
+        run.__dict__["mapping"] = mapping_from(source, two_way=self.two_way)
+        return run
+
+
+@dataclass
+class Course:
+    """One run of one job. What a finished step returned is kept, as Airflow does; a step may be repeated."""
+
+    hub: Hub
+    source: str
+    kind: RunKind
+    asked: Asked
+    run_id: str
+    opened: Opened | None = None
+    received: list[Received] | None = None
+    rows: list[PlanRow] | None = None
+    planned_at: datetime | None = None
+    loaded: Loaded | None = None
+    disturbed: bool = False  # it was broken off, or another process goes through the same run
+
+    def twin(self) -> Course:
+        """The same run once more, as a second process carries it out."""
+        return replace(self)
+
+    def go_on(self) -> Loaded:
+        """All that is still to do. Raises what the step raises."""
+        self.plan()
+        return self.load()
+
+    def plan(self) -> list[PlanRow]:
+        if self.received is None:
+            run = self._run()
+            only_waiting = self.kind is RunKind.RETRY
+            opened = open_run(run, self.asked, only_waiting=only_waiting)
+            self.received = list(receive(run, self.asked, opened.window, only_waiting=only_waiting))
+            self.opened = opened
+        if self.rows is None:
+            run = self._run()
+            planned_at = self.hub.clock.now()
+            self.rows = plan_settled(run, mapped_now(run, self.received)[0])
+            self.planned_at = planned_at
+        return self.rows
+
+    def load(self) -> Loaded:
+        assert self.rows is not None and self.opened is not None and self.planned_at is not None
+        facts = LoadFacts(
+            mapped=RunStatistics(read=len(self.rows), mapped=len(self.rows)),
+            planned_at=self.planned_at,
+            window=self.opened.window,
+            first_run=self.opened.first_run,
+            is_whole=self.opened.is_whole,
+        )
+        self.loaded = carry_out(self._run(), self.rows, [], facts)
+        return self.loaded
+
+    def _run(self) -> Run:
+        return self.hub.run(self.source, self.kind, self.run_id)
+
+
+def mapped_now(run: Run, received: Sequence[Received]) -> tuple[list[MappedRecord], list[RejectEntry]]:
+    """What :func:`cshub.pipeline.map.map_now` gives, without a frame; nothing is rejected here."""
+    mapped: list[MappedRecord] = []
+    for record, origin in received:
+        if record.body is None:
+            mapped.append(MappedRecord(Seen.of(record, origin), {}, None, Rule.SOURCE_NOT_READABLE.value))
+            continue
+        result = map_record(record, origin, run.mapping)
+        assert isinstance(result, MappedRecord), result
+        mapped.append(result)
+    return mapped, []
+
+
+def recently(hub: Hub, hours: float) -> Window:
+    """A window that ends now, for a backfill."""
+    return Window(hub.clock.now() - timedelta(hours=hours), hub.clock.now())
+
+
+def fields_of(system: str) -> list[str]:
+    return [_end(pair, system) for pair in CHANNELS]
+
+
+def _end(pair: tuple[str, str], system: str) -> str:
+    return pair[0] if system == CRM else pair[1]
+
+
+__all__ = ["BEGIN", "CHANNELS", "Course", "Hub", "fields_of", "job_from", "mapped_now", "mapping_from", "recently"]

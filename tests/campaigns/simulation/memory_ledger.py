@@ -1,0 +1,461 @@
+"""A ledger in memory that answers as the one on SQL does; see ``test_memory_ledger`` for the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from cshub.core.errors import FencedOut, LinkMoved, LockHeld, StateError
+from cshub.core.planning import Rule
+from cshub.core.records import (
+    DecisionEntry,
+    Intent,
+    Link,
+    LinkState,
+    Outcome,
+    Pair,
+    RejectEntry,
+    RunKind,
+    RunOutcome,
+)
+from cshub.core.stats import RunStatistics
+from cshub.core.window import Window
+from cshub.ledger import Closing, DecisionRow, Fence, IntentRequest, RunRow
+from tests.pipeline.crashes import BEFORE_COMMIT, Crash, Fuse
+
+_ENDED = frozenset({LinkState.DELETED, LinkState.GONE})
+_REFUSED = frozenset({LinkState.REJECTED, LinkState.FAILED})
+SideKey = tuple[bool, str]
+"""Whether the record is on the right side, and its key."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    token: int
+    run_id: str | None
+    expires_at: datetime
+    ttl: timedelta
+
+
+@dataclass(slots=True)
+class _State:
+    """Everything that is stored. No value is changed in place, so that a copy of the dictionaries is a snapshot."""
+
+    runs: dict[str, RunRow] = field(default_factory=dict)
+    watermarks: dict[str, datetime] = field(default_factory=dict)
+    links: dict[int, Link] = field(default_factory=dict)  # as the left side's job sees them
+    by_key: dict[SideKey, int] = field(default_factory=dict)
+    intents: dict[int, Intent] = field(default_factory=dict)
+    decisions: dict[str, tuple[DecisionRow, ...]] = field(default_factory=dict)
+    rejects: dict[SideKey, tuple[RejectEntry, ...]] = field(default_factory=dict)
+    locks: dict[str, _Lock] = field(default_factory=dict)
+    last: int = 0
+
+    def copied(self) -> _State:
+        return _State(
+            self.runs.copy(),
+            self.watermarks.copy(),
+            self.links.copy(),
+            self.by_key.copy(),
+            self.intents.copy(),
+            self.decisions.copy(),
+            self.rejects.copy(),
+            self.locks.copy(),
+            self.last,
+        )
+
+
+def transaction(
+    method: Callable[Concatenate[MemoryLedger, P], T],
+) -> Callable[Concatenate[MemoryLedger, P], T]:
+    """All or nothing, between two boundaries at which the process may die."""
+
+    def committed(self: MemoryLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.fuse.dead:
+            raise Crash("dead before a transaction")
+        before = self.state
+        self.state = before.copied()
+        try:
+            answer = method(self, *args, **kwargs)
+            self.fuse.step(BEFORE_COMMIT)
+        except BaseException:
+            self.state = before
+            raise
+        self.fuse.step("after commit")
+        return answer
+
+    return committed
+
+
+class MemoryLedger:
+    """One pair, and what :class:`cshub.ledger.Ledger` offers to the steps of a run. ``fuse``: where the hub may die."""
+
+    def __init__(self, fuse: Fuse | None = None) -> None:
+        self.fuse = fuse or Fuse()
+        self.state = _State()
+        self._left: tuple[str, str, str] | None = None
+
+    def snapshot(self) -> _State:
+        """What a backup holds."""
+        return self.state.copied()
+
+    def restore(self, saved: _State) -> None:
+        """Go back to a backup."""
+        self.state = saved.copied()
+
+    def bind_pair(
+        self, name: str, *, source: tuple[str, str, str], target: tuple[str, str, str], now: datetime
+    ) -> Pair:
+        self._alive()
+        self._left = self._left or source
+        return Pair(1, self._left != source)
+
+    def remember_users(self, pair: Pair, *, source: str, target: str) -> tuple[str, str]:
+        self._alive()
+        return "", ""
+
+    @transaction
+    def open_run(
+        self,
+        run_id: str,
+        *,
+        job_id: str,
+        pair: Pair | None,
+        kind: RunKind,
+        window: Window | None,
+        job_digest: str,
+        now: datetime,
+    ) -> RunRow:
+        old = self.state.runs.get(run_id)
+        if old is None:
+            row = RunRow(
+                run_id, job_id, pair, kind, window, job_digest, 1, RunOutcome.RUNNING, now, now, None, {}, None, None
+            )
+        else:
+            row = replace(
+                old,
+                attempt=old.attempt + 1,
+                outcome=RunOutcome.RUNNING,
+                updated_at=now,
+                closed_at=None,
+                error=None,
+                job_digest=job_digest,
+            )
+        self.state.runs[run_id] = row
+        return row
+
+    @transaction
+    def progress(self, run_id: str, progress: Mapping[str, Any], now: datetime) -> None:
+        self.state.runs[run_id] = replace(self._run(run_id), progress=dict(progress), updated_at=now)
+
+    @transaction
+    def close_run(
+        self, run_id: str, outcome: RunOutcome, statistics: RunStatistics, *, error: str | None = None, now: datetime
+    ) -> None:
+        self.state.runs[run_id] = replace(
+            self._run(run_id), outcome=outcome, statistics=statistics, error=error, closed_at=now, updated_at=now
+        )
+
+    def run(self, run_id: str) -> RunRow | None:
+        self._alive()
+        return self.state.runs.get(run_id)
+
+    def runs(self, job_id: str | None = None, *, limit: int = 20) -> list[RunRow]:
+        self._alive()
+        found = [row for row in reversed(self.state.runs.values()) if job_id in (None, row.job_id)]
+        return found[:limit]
+
+    def runs_since(self, job_ids: Collection[str], moment: datetime) -> list[RunRow]:
+        self._alive()
+        rows = reversed(self.state.runs.values())
+        return [row for row in rows if row.job_id in job_ids and row.updated_at > moment]
+
+    def has_remade(self, run_ids: Collection[str]) -> bool:
+        self._alive()
+        made = (row for run_id in run_ids for row in self.state.decisions.get(run_id, ()))
+        return any(row.outcome is Outcome.CREATED and row.rule != Rule.NEW for row in made)
+
+    def watermark(self, job_id: str) -> datetime | None:
+        self._alive()
+        return self.state.watermarks.get(job_id)
+
+    @transaction
+    def set_watermark(self, job_id: str, position: datetime, run_id: str, now: datetime) -> None:
+        known = self.state.watermarks.get(job_id)
+        if known is None or position > known:
+            self.state.watermarks[job_id] = position
+
+    def links(self, pair: Pair, source_keys: Sequence[str]) -> dict[str, Link]:
+        self._alive()
+        return {key: link for key in source_keys if (link := self._held(pair, (pair.mirrored, key))) is not None}
+
+    def links_by_target(self, pair: Pair, target_keys: Sequence[str]) -> dict[str, Link]:
+        self._alive()
+        return {key: link for key in target_keys if (link := self._held(pair, (not pair.mirrored, key))) is not None}
+
+    def links_in_state(
+        self, pair: Pair, states: Collection[LinkState], *, seen_since: datetime | None = None
+    ) -> list[Link]:
+        return [
+            link
+            for link in self._sorted(pair)
+            if link.state in states and (seen_since is None or (link.first_seen_at or seen_since) >= seen_since)
+        ]
+
+    def count_links(self, pair: Pair) -> dict[LinkState, int]:
+        counts: dict[LinkState, int] = {}
+        for link in self._sorted(pair):
+            counts[link.state] = counts.get(link.state, 0) + 1
+        return counts
+
+    def made_elsewhere(self, pair: Pair, source_keys: Sequence[str]) -> set[str]:
+        self._alive()
+        return set()
+
+    def linked(self, pair: Pair) -> Iterator[Link]:
+        yield from (link for link in self._sorted(pair) if link.is_linked)
+
+    def links_dated(self, pair: Pair, window: Window) -> Iterator[Link]:
+        dated = [
+            (link.dated_at, link.number, link)
+            for link in self._sorted(pair)
+            if link.is_linked and link.dated_at is not None and window.start <= link.dated_at < window.end
+        ]
+        yield from (link for _, _, link in sorted(dated, key=lambda item: item[:2]) if link.state not in _ENDED)
+
+    @transaction
+    def acquire_lock(self, name: str, *, holder: str, run_id: str, now: datetime, ttl: timedelta) -> Fence:
+        held = self.state.locks.get(name)
+        if held is not None and held.run_id not in (None, run_id) and now < held.expires_at:
+            raise LockHeld(f"{name!r} is at work in run {held.run_id!r}.")
+        token = (held.token if held else 0) + 1
+        self.state.locks[name] = _Lock(token, run_id, now + ttl, ttl)
+        return Fence(name, token)
+
+    @transaction
+    def renew(self, fence: Fence, now: datetime, ttl: timedelta) -> None:
+        self._demand(fence, now, ttl)
+
+    @transaction
+    def release(self, fence: Fence) -> None:
+        held = self.state.locks.get(fence.name)
+        if held is not None and held.token == fence.token:
+            self.state.locks[fence.name] = replace(held, run_id=None)
+
+    @transaction
+    def begin_many(
+        self, fence: Fence, requests: Sequence[IntentRequest], *, run_id: str, now: datetime
+    ) -> list[Intent | LinkMoved]:
+        self._demand(fence, now)
+        self._run(run_id)
+        return [self._begun(request, run_id, now) for request in requests]
+
+    @transaction
+    def settle_many(self, fence: Fence, closings: Sequence[Closing], *, now: datetime) -> list[Link]:
+        run_id = self._demand(fence, now)
+        closed = [self._closed(item) for item in closings]
+        stored = self._stored([item.link for item in closings if item.link is not None], run_id)
+        ends = iter(stored)
+        for item, intent in zip(closings, closed, strict=True):
+            link = next(ends) if item.link is not None else None
+            if item.decision is not None:
+                self._decided(intent.run_id, intent.pair, item.decision, now)
+            if item.happened and link is not None:
+                self._resolve(link)
+            if not item.happened and item.reject is not None:
+                self._reject(intent.pair, [item.reject])
+        return stored
+
+    def _closed(self, closing: Closing) -> Intent:
+        intent = self.state.intents.pop(closing.intent_id, None)
+        if intent is None:
+            raise StateError(f"The write {closing.intent_id} is not open.")
+        if closing.link is not None and _seen(closing.link, intent.pair).source.key != intent.source_key:
+            raise StateError(f"The write {intent.id} is about {intent.source_key!r}.")
+        return intent
+
+    def open_intents(self, pair: Pair) -> list[Intent]:
+        self._alive()
+        return list(self.state.intents.values())
+
+    @transaction
+    def record(
+        self,
+        fence: Fence,
+        run_id: str,
+        *,
+        links: Sequence[Link],
+        decisions: Sequence[DecisionEntry],
+        rejects: Sequence[RejectEntry] = (),
+        now: datetime,
+    ) -> None:
+        self._demand(fence, now)
+        pair = self._run(run_id).pair
+        assert pair is not None
+        for link in self._stored(links, run_id):
+            self._resolve(link)
+        for entry in decisions:
+            self._decided(run_id, pair, entry, now)
+        self._reject(pair, rejects)
+
+    def outcomes(self, run_id: str) -> dict[str, Outcome]:
+        self._alive()
+        pair = self._run(run_id).pair
+        return {row.source_key: row.outcome for row in self.state.decisions.get(run_id, ()) if row.pair == pair}
+
+    def decisions_of_run(self, run_id: str) -> list[DecisionRow]:
+        self._alive()
+        return list(self.state.decisions.get(run_id, ()))
+
+    def open_rejects(self, pair: Pair) -> set[str]:
+        """Source keys of rejected and failed rows that no later run has settled."""
+        return {key for mirrored, key in self.state.rejects if mirrored == pair.mirrored}
+
+    def _alive(self) -> None:
+        if self.fuse.dead:
+            raise Crash("dead before a read")
+
+    def _run(self, run_id: str) -> RunRow:
+        found = self.state.runs.get(run_id)
+        if found is None:
+            raise StateError(f"The ledger knows no run {run_id!r}.")
+        return found
+
+    def _held(self, pair: Pair, where: SideKey) -> Link | None:
+        number = self.state.by_key.get(where)
+        return None if number is None else _seen(self.state.links[number], pair)
+
+    def _sorted(self, pair: Pair) -> list[Link]:
+        """Links with a source key, in its order."""
+        self._alive()
+        seen = (_seen(link, pair) for link in self.state.links.values())
+        return sorted((link for link in seen if link.source.key is not None), key=lambda link: link.source_key)
+
+    def _demand(self, fence: Fence, now: datetime, ttl: timedelta | None = None) -> str:
+        held = self.state.locks.get(fence.name)
+        if held is None or held.token != fence.token or held.run_id is None:
+            raise FencedOut(f"{fence.name!r} was taken over or released.")
+        expires_at = max(held.expires_at, now + (ttl or held.ttl))
+        self.state.locks[fence.name] = replace(held, expires_at=expires_at, ttl=ttl or held.ttl)
+        return held.run_id
+
+    def _begun(self, request: IntentRequest, run_id: str, now: datetime) -> Intent | LinkMoved:
+        link = self._held(request.pair, (request.pair.mirrored, request.source_key))
+        expected = request.expected_version
+        if expected is None and link is not None and link.target.key is not None:
+            return LinkMoved(f"{request.source_key!r} is already linked.")
+        if expected is not None and (link is None or link.version != expected):
+            return LinkMoved(f"The link of {request.source_key!r} was planned at version {expected}.")
+        busy = {record for intent in self.state.intents.values() for record in _records(intent)}
+        if busy & _records(request):
+            return LinkMoved(f"A write of {request.source_key!r} is not settled.")
+        self.state.last += 1
+        intent = Intent(
+            self.state.last,
+            request.pair,
+            request.source_key,
+            request.operation,
+            run_id,
+            now,
+            request.target_key,
+            request.payload_hash,
+            request.hint,
+        )
+        self.state.intents[intent.id] = intent
+        return intent
+
+    def _stored(self, links: Sequence[Link], run_id: str) -> list[Link]:
+        """As they are now stored, once all of them have been checked against what was stored before."""
+        batch = {link.number for link in links if link.number}
+        lone = [self._taken_in(link, batch) for link in links]
+        return [self._put(link, others, run_id) for link, others in zip(links, lone, strict=True)]
+
+    def _taken_in(self, link: Link, batch: Collection[int]) -> list[Link]:
+        """Links without a counterpart that this one takes in. Raises :class:`LinkMoved` when it cannot be stored."""
+        left = _seen(link, Pair(1))
+        mine = self.state.links.get(left.number) if left.number else self._lone_of(link)
+        if left.version != (mine.version if mine else 0) or (left.number and not mine):
+            raise LinkMoved(f"The link of {link.source.key!r} changed since the plan was made.")
+        gained = _sides(left) - (_sides(mine) if mine else set())
+        numbers = {self.state.by_key[where] for where in gained if where in self.state.by_key}
+        others = [self.state.links[number] for number in sorted(numbers)]
+        if any(not left.number or len(_sides(other)) > 1 or other.number in batch for other in others):
+            raise LinkMoved(f"A record of {link.source.key!r} is already linked to another one.")
+        return others
+
+    def _put(self, link: Link, lone: Sequence[Link], run_id: str) -> Link:
+        left = _seen(link, Pair(1))
+        for other in lone:
+            left = _keeping(left, other)
+            self._forget(other)
+        self.state.last += 0 if left.number else 1
+        stored = replace(left, number=left.number or self.state.last, version=left.version + 1, run_id=run_id)
+        if left.number:
+            self._forget(self.state.links[left.number])
+        self.state.links[stored.number] = stored
+        self.state.by_key.update(dict.fromkeys(_sides(stored), stored.number))
+        return _seen(stored, link.pair)
+
+    def _lone_of(self, link: Link) -> Link | None:
+        number = self.state.by_key.get((link.pair.mirrored, link.source.key or ""))
+        return None if number is None else self.state.links[number]
+
+    def _forget(self, link: Link) -> None:
+        self.state.links.pop(link.number, None)
+        for where in _sides(link):
+            self.state.by_key.pop(where, None)
+
+    def _decided(self, run_id: str, pair: Pair, entry: DecisionEntry, now: datetime) -> None:
+        self.state.last += 1
+        row = DecisionRow(
+            self.state.last,
+            pair,
+            self._run(run_id).job_id,
+            run_id,
+            now,
+            entry.source_key,
+            entry.target_key,
+            entry.outcome,
+            entry.rule,
+            entry.reason,
+            entry.changes,
+            entry.answer,
+        )
+        self.state.decisions[run_id] = (*self.state.decisions.get(run_id, ()), row)
+
+    def _reject(self, pair: Pair, entries: Sequence[RejectEntry]) -> None:
+        for key in {entry.source_key for entry in entries}:
+            told = tuple(entry for entry in entries if entry.source_key == key)
+            self.state.rejects[pair.mirrored, key] = told
+
+    def _resolve(self, link: Link) -> None:
+        left = _seen(link, Pair(1))
+        for mirrored, side in ((False, left.source), (True, left.target)):
+            if side.key is not None and side.state not in _REFUSED:
+                self.state.rejects.pop((mirrored, side.key), None)
+
+
+def _seen(link: Link, pair: Pair) -> Link:
+    return link if link.pair.mirrored == pair.mirrored else link.mirrored()
+
+
+def _sides(left: Link) -> set[SideKey]:
+    return {(right, side.key) for right, side in ((False, left.source), (True, left.target)) if side.key is not None}
+
+
+def _records(write: Intent | IntentRequest) -> set[SideKey]:
+    found = {(write.pair.mirrored, write.source_key)}
+    return found if write.target_key is None else found | {(not write.pair.mirrored, write.target_key)}
+
+
+def _keeping(left: Link, lone: Link) -> Link:
+    kept = {
+        name: {"mapped": other.mapped, "mapping_version": other.mapping_version}
+        for name, mine, other in (("source", left.source, lone.source), ("target", left.target, lone.target))
+        if other.key is not None and not mine.mapped
+    }
+    return left.having(**kept, first_seen_at=left.first_seen_at or lone.first_seen_at)

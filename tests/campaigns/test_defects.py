@@ -1,0 +1,18 @@
+"""Each deliberate defect makes the simulated histories fail within their everyday share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.campaigns.campaign import SHARE_SEED
+from tests.campaigns.defects import DEFECTS
+from tests.campaigns.histories import SHARE, violations
+
+AT_A_TIME = 20
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_deliberate_defect_is_noticed_within_the_share(name: str) -> None:
+    with DEFECTS[name]():
+        parts = (range(SHARE_SEED + at, SHARE_SEED + at + AT_A_TIME) for at in range(0, SHARE, AT_A_TIME))
+        assert any(violations(part) for part in parts)

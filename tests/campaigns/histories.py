@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, at_least, exactly, told
-from tests.campaigns.simulation.history import STEPS, history_of, shortest, story_of, violation_of
+from tests.campaigns.simulation.history import STEPS, history_of
 from tests.campaigns.simulation.hub import mapped_now
+from tests.campaigns.simulation.stories import shortest, story_of, violation_of
 from tests.campaigns.volume import judged
 
 SHARE = 600

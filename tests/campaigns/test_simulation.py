@@ -8,9 +8,10 @@ import pytest
 from cshub.core.values import iso_ms
 from tests.campaigns.defects import DEFECTS
 from tests.campaigns.histories import light_frames
-from tests.campaigns.simulation.history import Does, History, Step, history_of, shortest, story_of, violation_of
+from tests.campaigns.simulation.history import Does, History, Step, history_of
 from tests.campaigns.simulation.hub import Hub
 from tests.campaigns.simulation.services import ACCOUNTS, BEGIN, CRM, DESK
+from tests.campaigns.simulation.stories import shortest, story_of, violation_of
 from tests.pipeline.crashes import Crash
 
 BOUNDARIES = range(30)

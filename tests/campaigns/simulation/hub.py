@@ -25,6 +25,7 @@ from cshub.pipeline.load import Loaded, LoadFacts, carry_out
 from cshub.pipeline.run import Asked, Run
 from cshub.staging import Staging
 from tests.campaigns.simulation.memory_ledger import MemoryLedger
+from tests.campaigns.simulation.ports import Port, TargetPort
 from tests.campaigns.simulation.services import (
     BEGIN,
     CRM,
@@ -33,10 +34,8 @@ from tests.campaigns.simulation.services import (
     SYSTEMS,
     Done,
     Faults,
-    Port,
     Service,
     SimClock,
-    TargetPort,
 )
 from tests.pipeline.crashes import Fuse
 

@@ -20,7 +20,7 @@ from cshub.core.ports import ById, Lookup, Reading, Verdict, Write
 from cshub.core.records import Operation, Page, Presence, RecordKey, SourceRecord, TargetRecord
 from cshub.core.window import Window
 from cshub.pipeline.guard import SendGuard
-from tests.campaigns.simulation.services import CRM, DATES, DESK, FIELDS, OTHER, Service, Trouble
+from tests.campaigns.simulation.services import CRM, DATES, DESK, FIELDS, OTHER, Held, Service, Trouble
 from tests.pipeline.crashes import Crash
 
 _ERRORS: Mapping[Trouble, Callable[[], HubError]] = {

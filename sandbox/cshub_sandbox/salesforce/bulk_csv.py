@@ -32,6 +32,9 @@ _SIGNS = {
 }
 
 
+LONGEST_CELL = 131_072  # four times the 32,000 characters of the longest field (salesforce.md §2.1)
+
+
 class LineEnding(StrEnum):
     LF = "LF"
     CRLF = "CRLF"
@@ -50,7 +53,10 @@ class Sheet:
 
     @classmethod
     def read(cls, text: str, delimiter: Delimiter) -> Sheet:
+        """Raises :class:`csv.Error` for what is no table, or has a cell above :data:`LONGEST_CELL`."""
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter.sign) if line]
+        if any(len(cell) > LONGEST_CELL for line in lines for cell in line):
+            raise csv.Error(f"a cell is longer than {LONGEST_CELL} characters")
         if not lines:
             return cls((), ())
         return cls([name.strip().removeprefix("\ufeff") for name in lines[0]], lines[1:])

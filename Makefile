@@ -15,7 +15,7 @@ ONCE_FLAG := $(if $(filter-out 0 no false,$(ONCE)),--once)
 help: ## show this list
 	@echo "cshub: Chorus, Salesforce and Totango kept in step, on Apache Airflow."
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "  make demo ONCE=1     end after the first syncs; the exit status says whether they were green"
 	@echo "  make demo ARGS=...   more options of the demo, such as ARGS='--port 9090 --keep-data'"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+
 import pytest
 
 from cshub.core.errors import ProtocolFault
@@ -20,6 +22,14 @@ def test_a_table_is_read_by_column() -> None:
 def test_a_long_text_keeps_no_other_row_from_being_read() -> None:
     table = as_table(answer(f"id,title\n7,{'x' * 1_000_000}\n8,short\n"))
     assert [len(row["title"]) for row in table.rows] == [1_000_000, 5]
+
+
+def test_whoever_else_reads_csv_in_the_process_keeps_the_limit_it_had() -> None:
+    before = csv.field_size_limit()
+    as_table(answer(f"id,title\n7,{'x' * 1_000_000}\n"))
+    with pytest.raises(ProtocolFault):
+        as_table(answer('id,title\n7,"one\n'))
+    assert csv.field_size_limit() == before
 
 
 def test_a_table_without_rows_has_columns() -> None:

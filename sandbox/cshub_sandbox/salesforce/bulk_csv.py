@@ -32,7 +32,7 @@ _SIGNS = {
 }
 
 
-LONGEST_CELL = 131_072  # four times the 32,000 characters of the longest field (salesforce.md §2.1)
+LONGEST_CELL = 131_072  # characters; no limit is documented but that of a field, 32,000 (salesforce.md §2.1)
 
 
 class LineEnding(StrEnum):

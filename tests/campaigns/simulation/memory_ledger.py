@@ -23,12 +23,11 @@ from cshub.core.records import (
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.ledger import Closing, DecisionRow, Fence, IntentRequest, RunRow
+from tests.campaigns.simulation.memory_links import LEFT, MemoryLinks, SideKey, seen_from
 from tests.pipeline.crashes import BEFORE_COMMIT, Crash, Fuse
 
 _ENDED = frozenset({LinkState.DELETED, LinkState.GONE})
 _REFUSED = frozenset({LinkState.REJECTED, LinkState.FAILED})
-SideKey = tuple[bool, str]
-"""Whether the record is on the right side, and its key."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -47,8 +46,7 @@ class _State:
 
     runs: dict[str, RunRow] = field(default_factory=dict)
     watermarks: dict[str, datetime] = field(default_factory=dict)
-    links: dict[int, Link] = field(default_factory=dict)  # as the left side's job sees them
-    by_key: dict[SideKey, int] = field(default_factory=dict)
+    links: MemoryLinks = field(default_factory=MemoryLinks)
     intents: dict[int, Intent] = field(default_factory=dict)
     decisions: dict[str, tuple[DecisionRow, ...]] = field(default_factory=dict)
     rejects: dict[SideKey, tuple[RejectEntry, ...]] = field(default_factory=dict)
@@ -59,8 +57,7 @@ class _State:
         return _State(
             self.runs.copy(),
             self.watermarks.copy(),
-            self.links.copy(),
-            self.by_key.copy(),
+            self.links.copied(),
             self.intents.copy(),
             self.decisions.copy(),
             self.rejects.copy(),
@@ -98,14 +95,6 @@ class MemoryLedger:
         self.fuse = fuse or Fuse()
         self.state = _State()
         self._left: tuple[str, str, str] | None = None
-
-    def snapshot(self) -> _State:
-        """What a backup holds."""
-        return self.state.copied()
-
-    def restore(self, saved: _State) -> None:
-        """Go back to a backup."""
-        self.state = saved.copied()
 
     def bind_pair(
         self, name: str, *, source: tuple[str, str, str], target: tuple[str, str, str], now: datetime
@@ -191,11 +180,19 @@ class MemoryLedger:
 
     def links(self, pair: Pair, source_keys: Sequence[str]) -> dict[str, Link]:
         self._alive()
-        return {key: link for key in source_keys if (link := self._held(pair, (pair.mirrored, key))) is not None}
+        return {
+            key: link
+            for key in source_keys
+            if (link := self.state.links.of_record(pair, (pair.mirrored, key))) is not None
+        }
 
     def links_by_target(self, pair: Pair, target_keys: Sequence[str]) -> dict[str, Link]:
         self._alive()
-        return {key: link for key in target_keys if (link := self._held(pair, (not pair.mirrored, key))) is not None}
+        return {
+            key: link
+            for key in target_keys
+            if (link := self.state.links.of_record(pair, (not pair.mirrored, key))) is not None
+        }
 
     def links_in_state(
         self, pair: Pair, states: Collection[LinkState], *, seen_since: datetime | None = None
@@ -258,7 +255,7 @@ class MemoryLedger:
     def settle_many(self, fence: Fence, closings: Sequence[Closing], *, now: datetime) -> list[Link]:
         run_id = self._demand(fence, now)
         closed = [self._closed(item) for item in closings]
-        stored = self._stored([item.link for item in closings if item.link is not None], run_id)
+        stored = self.state.links.store([item.link for item in closings if item.link is not None], run_id)
         ends = iter(stored)
         for item, intent in zip(closings, closed, strict=True):
             link = next(ends) if item.link is not None else None
@@ -274,7 +271,7 @@ class MemoryLedger:
         intent = self.state.intents.pop(closing.intent_id, None)
         if intent is None:
             raise StateError(f"The write {closing.intent_id} is not open.")
-        if closing.link is not None and _seen(closing.link, intent.pair).source.key != intent.source_key:
+        if closing.link is not None and seen_from(intent.pair, closing.link).source.key != intent.source_key:
             raise StateError(f"The write {intent.id} is about {intent.source_key!r}.")
         return intent
 
@@ -296,7 +293,7 @@ class MemoryLedger:
         self._demand(fence, now)
         pair = self._run(run_id).pair
         assert pair is not None
-        for link in self._stored(links, run_id):
+        for link in self.state.links.store(links, run_id):
             self._resolve(link)
         for entry in decisions:
             self._decided(run_id, pair, entry, now)
@@ -325,15 +322,11 @@ class MemoryLedger:
             raise StateError(f"The ledger knows no run {run_id!r}.")
         return found
 
-    def _held(self, pair: Pair, where: SideKey) -> Link | None:
-        number = self.state.by_key.get(where)
-        return None if number is None else _seen(self.state.links[number], pair)
-
     def _sorted(self, pair: Pair) -> list[Link]:
         """Links with a source key, in its order."""
         self._alive()
-        seen = (_seen(link, pair) for link in self.state.links.values())
-        return sorted((link for link in seen if link.source.key is not None), key=lambda link: link.source_key)
+        here = (link for link in self.state.links.seen_by(pair) if link.source.key is not None)
+        return sorted(here, key=lambda link: link.source_key)
 
     def _demand(self, fence: Fence, now: datetime, ttl: timedelta | None = None) -> str:
         held = self.state.locks.get(fence.name)
@@ -344,7 +337,7 @@ class MemoryLedger:
         return held.run_id
 
     def _begun(self, request: IntentRequest, run_id: str, now: datetime) -> Intent | LinkMoved:
-        link = self._held(request.pair, (request.pair.mirrored, request.source_key))
+        link = self.state.links.of_record(request.pair, (request.pair.mirrored, request.source_key))
         expected = request.expected_version
         if expected is None and link is not None and link.target.key is not None:
             return LinkMoved(f"{request.source_key!r} is already linked.")
@@ -367,47 +360,6 @@ class MemoryLedger:
         )
         self.state.intents[intent.id] = intent
         return intent
-
-    def _stored(self, links: Sequence[Link], run_id: str) -> list[Link]:
-        """As they are now stored, once all of them have been checked against what was stored before."""
-        batch = {link.number for link in links if link.number}
-        lone = [self._taken_in(link, batch) for link in links]
-        return [self._put(link, others, run_id) for link, others in zip(links, lone, strict=True)]
-
-    def _taken_in(self, link: Link, batch: Collection[int]) -> list[Link]:
-        """Links without a counterpart that this one takes in. Raises :class:`LinkMoved` when it cannot be stored."""
-        left = _seen(link, Pair(1))
-        mine = self.state.links.get(left.number) if left.number else self._lone_of(link)
-        if left.version != (mine.version if mine else 0) or (left.number and not mine):
-            raise LinkMoved(f"The link of {link.source.key!r} changed since the plan was made.")
-        gained = _sides(left) - (_sides(mine) if mine else set())
-        numbers = {self.state.by_key[where] for where in gained if where in self.state.by_key}
-        others = [self.state.links[number] for number in sorted(numbers)]
-        if any(not left.number or len(_sides(other)) > 1 or other.number in batch for other in others):
-            raise LinkMoved(f"A record of {link.source.key!r} is already linked to another one.")
-        return others
-
-    def _put(self, link: Link, lone: Sequence[Link], run_id: str) -> Link:
-        left = _seen(link, Pair(1))
-        for other in lone:
-            left = _keeping(left, other)
-            self._forget(other)
-        self.state.last += 0 if left.number else 1
-        stored = replace(left, number=left.number or self.state.last, version=left.version + 1, run_id=run_id)
-        if left.number:
-            self._forget(self.state.links[left.number])
-        self.state.links[stored.number] = stored
-        self.state.by_key.update(dict.fromkeys(_sides(stored), stored.number))
-        return _seen(stored, link.pair)
-
-    def _lone_of(self, link: Link) -> Link | None:
-        number = self.state.by_key.get((link.pair.mirrored, link.source.key or ""))
-        return None if number is None else self.state.links[number]
-
-    def _forget(self, link: Link) -> None:
-        self.state.links.pop(link.number, None)
-        for where in _sides(link):
-            self.state.by_key.pop(where, None)
 
     def _decided(self, run_id: str, pair: Pair, entry: DecisionEntry, now: datetime) -> None:
         self.state.last += 1
@@ -433,29 +385,12 @@ class MemoryLedger:
             self.state.rejects[pair.mirrored, key] = told
 
     def _resolve(self, link: Link) -> None:
-        left = _seen(link, Pair(1))
+        left = seen_from(LEFT, link)
         for mirrored, side in ((False, left.source), (True, left.target)):
             if side.key is not None and side.state not in _REFUSED:
                 self.state.rejects.pop((mirrored, side.key), None)
 
 
-def _seen(link: Link, pair: Pair) -> Link:
-    return link if link.pair.mirrored == pair.mirrored else link.mirrored()
-
-
-def _sides(left: Link) -> set[SideKey]:
-    return {(right, side.key) for right, side in ((False, left.source), (True, left.target)) if side.key is not None}
-
-
 def _records(write: Intent | IntentRequest) -> set[SideKey]:
     found = {(write.pair.mirrored, write.source_key)}
     return found if write.target_key is None else found | {(not write.pair.mirrored, write.target_key)}
-
-
-def _keeping(left: Link, lone: Link) -> Link:
-    kept = {
-        name: {"mapped": other.mapped, "mapping_version": other.mapping_version}
-        for name, mine, other in (("source", left.source, lone.source), ("target", left.target, lone.target))
-        if other.key is not None and not mine.mapped
-    }
-    return left.having(**kept, first_seen_at=left.first_seen_at or lone.first_seen_at)

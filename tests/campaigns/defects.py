@@ -51,7 +51,7 @@ def _earlier_wins(comparison: Comparison, name: str) -> bool:
     return not _SOURCE_WINS(comparison, name)
 
 
-def _nothing_found(*_: Any) -> dict[Any, Any]:
+def _nothing_found(*_: Any, **__: Any) -> dict[Any, Any]:
     return {}
 
 

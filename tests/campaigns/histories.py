@@ -13,7 +13,7 @@ from tests.campaigns.simulation.hub import mapped_now
 from tests.campaigns.simulation.stories import shortest, story_of, violation_of
 from tests.campaigns.volume import judged
 
-SHARE = 600
+SHARE = 10_000
 FULL = 1_000_000
 BATCH = 500
 STORIES = 3
@@ -30,7 +30,7 @@ def violations(seeds: range) -> dict[int, str]:
 @contextmanager
 def light_frames() -> Iterator[None]:
     """Rows that are looked at afresh are mapped without a frame, as all others of a simulated run."""
-    with patch("cshub.pipeline.recheck.map_now", mapped_now):
+    with patch("cshub.pipeline.recheck.map_now", mapped_now), patch("cshub.pipeline.sights.map_now", mapped_now):
         yield
 
 

@@ -38,11 +38,52 @@ def still_at(boundary: int) -> History:
     return History(0, (*TWO_EVENTS, Step(Does.ZOMBIE, CRM, boundary)))
 
 
+def deleted_while_a_run_lay_broken(boundary: int) -> History:
+    """A record is read by a run that dies; it is deleted, which another run passes over; then the first goes on."""
+    steps = (
+        Step(Does.CREATE, CRM),
+        Step(Does.CRASH, CRM, boundary),
+        Step(Does.DELETE, CRM, pause_s=HOURS_S),
+        Step(Does.CREATE, CRM),
+        Step(Does.RUN, CRM, pause_s=HOURS_S),
+        Step(Does.GO_ON, CRM),
+    )
+    return History(0, steps, full=False)
+
+
+def deleted_while_a_run_is_at_work(boundary: int) -> History:
+    """A record is deleted, and read as such by another run, while the first makes its counterpart."""
+    steps = (Step(Does.CREATE, CRM), Step(Does.OVERTAKEN, CRM, boundary, pause_s=HOURS_S), Step(Does.RUN, CRM))
+    return History(0, steps, full=False)
+
+
+def restored_after(boundary: int) -> History:
+    """The ledger is what it was before anything was synced; the service's clock is ahead of the hub's."""
+    steps = (*TWO_EVENTS, Step(Does.CREATE, DESK), Step(Does.CRASH, DESK, boundary), Step(Does.RUN, CRM))
+    return History(0, (*steps, Step(Does.RESTORE, CRM, 0)), keeps_external_ids=False, skews=(600.0, 0.0))
+
+
 EVERYWHERE = {
+    "a record that was deleted before the run went on is not made": deleted_while_a_run_lay_broken,
+    "a record that was deleted while a run made its counterpart is gone": deleted_while_a_run_is_at_work,
+    "what was made since the ledger was copied is found again": restored_after,
     "a process that stood still does not send what its retry has sent": still_at,
     "a record that was read before the other job made it anew is not made once more": remade_while_a_run_lay_broken,
 }
 ONCE_WRONG = {
+    "a record whose counterpart was made anew since the ledger was copied finds it again": History(
+        0,
+        (
+            Step(Does.CREATE, DESK),
+            Step(Does.RUN, DESK),
+            Step(Does.EDIT, DESK),
+            Step(Does.DELETE, CRM),
+            Step(Does.EDIT, DESK),
+            Step(Does.RUN, DESK),
+            Step(Does.RESTORE, CRM, 2),
+        ),
+        keeps_external_ids=False,
+    ),
     "a run of named records leaves the watermark where it is": History(
         0,
         (*TWO_EVENTS, Step(Does.RUN, CRM), Step(Does.EDIT, CRM, pause_s=HOURS_S), Step(Does.NAMED, CRM, 1)),
@@ -81,6 +122,20 @@ def test_a_write_that_the_other_direction_settles_is_counted_by_the_run_that_sen
         hub.clock.sleep(300)
         with light_frames():
             assert (course.loaded or course.go_on()).statistics.created == 2, boundary
+
+
+def test_a_run_beside_which_another_was_at_work_moves_the_watermark_no_further_than_that_one_has_read() -> None:
+    """What the other made from an early reading may have been deleted since, long before this run began."""
+    hub = Hub(Random(0))
+    first, second = hub.course(CRM), hub.course(CRM)
+    first.plan()
+    opened_at = hub.clock.now()
+    hub.clock.sleep(HOURS_S)
+    second.plan()
+    first.load()
+    second.load()
+    watermark = hub.ledger.watermark("salesforce_job")
+    assert watermark is not None and watermark <= opened_at
 
 
 def test_the_same_seed_gives_the_same_trace() -> None:

@@ -11,12 +11,12 @@ from cshub.core.errors import LockHeld, StateError
 from cshub.core.jobs import BoundJob, OnSourceDelete
 from cshub.core.planning import Rule
 from cshub.core.rebuilding import Clue
-from cshub.core.records import LinkState, Operation, Outcome, RunKind, RunOutcome
+from cshub.core.records import LinkState, Outcome, RunKind, RunOutcome
 from cshub.library import JobLibrary
-from cshub.pipeline.extract import extract
 from cshub.pipeline.locking import locked
 from cshub.pipeline.rebuild import Unmatched
 from cshub.pipeline.run import Asked
+from tests.pipeline.crashes import Crash
 from tests.pipeline.lab import Lab, Maker
 from tests.pipeline.lost_ledger import copied, lose, rebuilt, restore, writes_to
 from tests.pipeline.two_way import KINDS, TASKS, TOUCHPOINTS, Kind, Sync, settled
@@ -267,16 +267,27 @@ def test_a_ledger_that_has_links_is_left_alone_unless_a_person_says_that_they_st
     assert sync.round(full=True) == 0
 
 
-def test_writes_that_are_still_open_are_settled_by_a_run_first(sync: Sync) -> None:
-    run = sync.lab.new_run()
-    extract(run, Asked())
-    with locked(run) as fence:
-        run.ledger.begin(
-            fence, pair=run.pair, source_key="x", operation=Operation.CREATE, run_id=run.run_id, target_key=None,
-            payload_hash="", hint={}, expected_version=None, now=run.clock.now(),
-        )  # fmt: skip
-    with pytest.raises(StateError, match="Run the job first"):
-        rebuilt(sync.lab, add=True)
+@BOTH
+def test_a_ledger_of_yesterday_with_a_broken_off_write_is_settled_by_the_rebuild_itself(
+    fork: Callable[[Kind], Sync], kind: Kind
+) -> None:
+    """A run that settled it first would make what came since once more."""
+    sync = fork(kind)
+    sync.event(Subject="Answer lost")
+    sync.lab.wait(minutes=5)
+    sync.lab.fuse.renew()
+    sync.lab.fuse.only, sync.lab.fuse.burns_at = f"after POST /api/v3/{kind.name}", 1
+    with pytest.raises(Crash):
+        sync.inbound()
+    sync.lab.fuse.renew()
+    yesterday = copied(sync.lab)
+    sync.event(Subject="Made since")
+    sync.lab.wait(minutes=5)
+    assert sync.inbound().statistics.created >= 1
+    restore(sync.lab, yesterday)
+    rebuilt(sync.lab, add=True)
+    assert sync.round(full=True) == 0
+    sync.assert_equal()
 
 
 def test_a_rebuild_does_not_begin_while_a_run_of_the_pair_writes(sync: Sync) -> None:

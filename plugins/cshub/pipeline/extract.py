@@ -163,12 +163,17 @@ def _received(run: Run, window: Window, *, only_waiting: bool, full: bool) -> It
 
 
 def _known_if_deleted(run: Run, records: Sequence[SourceRecord]) -> Iterator[SourceRecord]:
-    """Without records that are gone and that the hub never synced: nothing is to be done about them."""
+    """Without records that are gone and that the hub never synced: nothing is to be done about them.
+
+    One of which a write was begun that nobody has settled yet may have been synced.
+    """
     deleted = [record.key for record in records if record.presence in _TOLD_GONE]
     links = run.ledger.links(run.pair, deleted) if deleted else {}
+    known = {key for key, link in links.items() if link.state is not LinkState.GONE}
+    if deleted:
+        known |= {intent.source_key for intent in run.ledger.open_intents(run.pair) if intent.pair == run.pair}
     for record in records:
-        link = links.get(record.key)
-        if record.presence not in _TOLD_GONE or (link is not None and link.state is not LinkState.GONE):
+        if record.presence not in _TOLD_GONE or record.key in known:
             yield record
 
 

@@ -20,6 +20,7 @@ from cshub.pipeline.map import staged_rejects
 from cshub.pipeline.readback import read_back
 from cshub.pipeline.recheck import moved_rows
 from cshub.pipeline.rejects import record_rejects
+from cshub.pipeline.rivals import Rivals
 from cshub.pipeline.run import LOADING, Run
 from cshub.pipeline.settle import AFTER_OWN_CALL_S, AFTER_TAKEOVER_S, settle
 from cshub.pipeline.targets import batches
@@ -88,7 +89,7 @@ def carry_out(run: Run, rows: Sequence[PlanRow], rejects: Sequence[RejectEntry],
         task.show()
         settle(writer, patience_s=AFTER_TAKEOVER_S)
         task.resume()
-        if run.clock.now() - facts.planned_at > RECHECK_AFTER or run.kind is RunKind.APPLY:
+        if run.kind is RunKind.APPLY or _is_overtaken(run, facts.planned_at):
             task.leave_out_moved()
         task.record_decisions()
         record_rejects(run, fence, _still_rejected(run, rejects))
@@ -314,6 +315,15 @@ class _Load:
         return row.link_version is None and bool(row.reason) and entry not in self.told
 
 
+def _is_overtaken(run: Run, planned_at: datetime) -> bool:
+    """Whether the plan is old, or another run of the job has been at work since, and may have read deletions."""
+    if run.clock.now() - planned_at > RECHECK_AFTER:
+        return True
+    return run.follows_deletions and any(
+        item.run_id != run.run_id for item in run.ledger.runs_since([run.bound.id], planned_at)
+    )
+
+
 def _version(link: Link | None) -> int | None:
     return None if link is None else link.version
 
@@ -330,8 +340,9 @@ def _still_rejected(run: Run, rejects: Sequence[RejectEntry]) -> Sequence[Reject
 def _advance_watermark(run: Run, facts: LoadFacts, left_out: Sequence[PlanRow]) -> None:
     """Move the watermark to the window's end.
 
-    Never beyond the moment of reading, as what is to come was not read; nor beyond a change that was left out because
-    the record had moved: the next run reads it again.
+    Never beyond the moment of reading, as what is to come was not read; nor beyond that of another run of the job that
+    was at work meanwhile, as what it made may have been deleted since it was read; nor beyond a change that was left
+    out because the record had moved: the next run reads it again.
     """
     if run.kind not in _WATERMARK_KINDS or not facts.is_whole:
         return
@@ -341,5 +352,6 @@ def _advance_watermark(run: Run, facts: LoadFacts, left_out: Sequence[PlanRow]) 
         changed_at = [row.source.modified_at if row.source else None for row in left_out]
         if None in changed_at:
             return
-        position = min([position, opened.opened_at, *(at for at in changed_at if at is not None)])
+        rivals = Rivals.of(run).opened_at
+        position = min([position, opened.opened_at, *rivals, *(at for at in changed_at if at is not None)])
         run.ledger.set_watermark(run.bound.id, position, run.run_id, run.clock.now())

@@ -18,8 +18,11 @@ from cshub.core.stats import RunStatistics
 from cshub.ledger import Fence
 from cshub.pipeline.locking import locked
 from cshub.pipeline.run import Run
+from cshub.pipeline.settle import AFTER_TAKEOVER_S, settle
 from cshub.pipeline.sights import Sights
+from cshub.pipeline.standing import Standing
 from cshub.pipeline.targets import batches
+from cshub.pipeline.writes import Writer
 
 BATCH = 500
 SHOWN = 5  # records of the other side that a held one names
@@ -83,34 +86,25 @@ class Rebuilt:
 def rebuild(run: Run, *, add: bool = False, dry_run: bool = False) -> Rebuilt:
     """Find which records of both sides belong together and store their links, for both directions of the pair.
 
-    Where several records fit, those of a source are held: no run makes them until a person names them. Raises
-    :class:`StateError` when the pair has links already and ``add`` does not say to keep them, or when writes of the
-    pair are still open. ``dry_run``: the ledger stays as it is.
+    Where several records fit, those of a source are held: no run makes them until a person names them. Writes that were
+    broken off are settled first: a run that did so on an old copy of the ledger would make records twice. Raises
+    :class:`StateError` when the pair has links already and ``add`` does not say to keep them. ``dry_run``: the ledger
+    stays as it is.
     """
-    linked = _Linked.of(run)
-    _refuse(run, linked, add=add)
+    if not add:
+        _refuse_linked(run)
     with nullcontext() if dry_run else locked(run) as fence:
+        if fence is not None:
+            _open(run, run)
+            settle(Writer(run, fence), patience_s=AFTER_TAKEOVER_S)
         looks: list[Sights] = []
         for item in directions(run):
             looks.append(Sights.of(item, *looks))
-        task = _Task(run, looks, linked)
+        task = _Task(run, looks, Standing.of(run, looks))
         matching = task.matching()
         if fence is not None:
             task.store(fence, matching)
     return task.result(matching)
-
-
-@dataclass(frozen=True, slots=True)
-class _Linked:
-    """Keys of records that are linked already."""
-
-    left: frozenset[str]
-    right: frozenset[str]
-
-    @classmethod
-    def of(cls, run: Run) -> _Linked:
-        keys = [(link.source.key, link.target.key) for link in run.ledger.linked(run.pair)]
-        return cls(*(frozenset(key for key in side if key) for side in (zip(*keys, strict=True) if keys else ((), ()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +113,7 @@ class _Task:
 
     run: Run
     looks: Sequence[Sights]
-    linked: _Linked
+    linked: Standing
 
     @property
     def own(self) -> Sights:
@@ -149,18 +143,11 @@ class _Task:
         return match(_without(left, self.linked.left), _without(right, self.linked.right), clues)
 
     def store(self, fence: Fence, matching: Matching) -> None:
-        """Open a run for each direction, store links with their decisions, and close both."""
-        for sights in self.looks:
-            run = sights.run
-            run.ledger.open_run(
-                run_id_of(self.run, run),
-                job_id=run.bound.id,
-                pair=run.pair,
-                kind=self.run.kind,
-                window=None,
-                job_digest=run.bound.digest,
-                now=self.run.clock.now(),
-            )
+        """Store links with their decisions, and close the runs of both directions."""
+        for sights in self.looks[1:]:
+            _open(self.run, sights.run)
+        matched = {key for item in matching.matches for key in (item.left, item.right)}
+        self.linked.free(self.run, fence, run_id_of(self.run, self.run), matched)
         self._store_matches(fence, matching.matches)
         for sights, doubts in zip(self.looks, (matching.left_doubts, matching.right_doubts), strict=False):
             self._hold(fence, sights, {key: fits for key, fits in doubts.items() if key in sights.made})
@@ -270,17 +257,25 @@ def directions(run: Run) -> list[Run]:
     return [run] if other is None else [run, other]
 
 
-def _refuse(run: Run, linked: _Linked, *, add: bool) -> None:
-    if run.ledger.open_intents(run.pair):
+def _refuse_linked(run: Run) -> None:
+    linked = sum(1 for _ in run.ledger.linked(run.pair))
+    if linked:
         raise StateError(
-            f"Writes of {run.bound.id} were broken off and are still open. Run the job first, which settles them: "
-            f"`cshub run {run.bound.id}`. Then rebuild."
-        )
-    if linked.left and not add:
-        raise StateError(
-            f"The ledger has {len(linked.left):,} linked pairs of {run.bound.id} already: it is not lost. To keep them "
+            f"The ledger has {linked:,} linked pairs of {run.bound.id} already: it is not lost. To keep them "
             f"and match only what has no link, write `cshub ledger rebuild {run.bound.id} --add`."
         )
+
+
+def _open(run: Run, direction: Run) -> None:
+    run.ledger.open_run(
+        run_id_of(run, direction),
+        job_id=direction.bound.id,
+        pair=direction.pair,
+        kind=run.kind,
+        window=None,
+        job_digest=direction.bound.digest,
+        now=run.clock.now(),
+    )
 
 
 def _view(sights: Sights, made: str, held: str) -> View | None:

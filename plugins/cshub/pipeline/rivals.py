@@ -18,27 +18,34 @@ CALL_TAKES = timedelta(seconds=30)  # how long after its intent a call may still
 
 @dataclass(frozen=True, slots=True)
 class Rivals:
-    """``run_ids``: runs of either direction; ``keys``: records of this run's source that a broken-off write changed."""
+    """``run_ids``: runs of either direction; ``keys``: records of this run's source that a broken-off write changed.
+
+    ``opened_at``: when those of the same job were opened, where it follows deletions: what they have read of them, no
+    later run will read again.
+    """
 
     run: Run
-    run_ids: frozenset[str]
-    keys: frozenset[str]
+    run_ids: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+    opened_at: tuple[datetime, ...] = ()
 
     @classmethod
     def of(cls, run: Run) -> Self:
         """As the ledger knows them now: to be asked before open intents are settled."""
         own = run.ledger.run(run.run_id)
         if own is None:
-            return cls(run, frozenset(), frozenset())
+            return cls(run)
         other = run.other_direction
         jobs = [run.bound.id] if other is None else [run.bound.id, other.bound.id]
-        runs = run.ledger.runs_since(jobs, own.opened_at - LOCK_TTL)
+        since = run.ledger.runs_since(jobs, own.opened_at - LOCK_TTL)
+        runs = [item for item in since if item.run_id != run.run_id and _was_at_work(item, own.opened_at)]
         late = [intent for intent in run.ledger.open_intents(run.pair) if intent.begun_at > own.opened_at - CALL_TAKES]
         keys = {intent.source_key if intent.pair == run.pair else intent.target_key for intent in late}
         return cls(
             run,
-            frozenset(i.run_id for i in runs if i.run_id != run.run_id and _was_at_work(i, own.opened_at)),
+            frozenset(item.run_id for item in runs),
             frozenset(key for key in keys if key is not None),
+            tuple(item.opened_at for item in runs if item.job_id == run.bound.id and run.follows_deletions),
         )
 
     def without_outdated(self, rows: Sequence[PlanRow]) -> list[PlanRow]:
@@ -48,12 +55,12 @@ class Rivals:
         deciding = [row.source_key for row in rows if row.action is not Action.UNCHANGED or row.teaches]
         links = self.run.ledger.links(self.run.pair, deciding)
         outdated = {key for key, link in links.items() if link.run_id in self.run_ids or key in self.keys}
-        if self.run_ids and self.run.ledger.has_remade(self.run_ids):
+        if self.opened_at or (self.run_ids and self.run.ledger.has_remade(self.run_ids)):
             outdated |= self._gone([row for row in rows if row.action is Action.CREATE])
         return [_left_out(row) if row.source_key in outdated else row for row in rows]
 
     def _gone(self, creating: Sequence[PlanRow]) -> set[str]:
-        """Those that are not there any more: a rival made them anew, and what was read here has no link left."""
+        """Those that are not there any more: a rival made them anew, or passed over their deletion."""
         sides = [row.source for row in creating if row.source is not None]
         addresses = [side.address for side in sides if side.address is not None]
         pages = self.run.source.read_keys(addresses) if addresses else ()

@@ -28,6 +28,7 @@ from cshub.staging import Staging
 
 log = logging.getLogger(__name__)
 LOADING = "load"  # the step whose progress is also kept in the ledger
+CLOCKS_APART = timedelta(minutes=15)  # between ours and a service's, with room
 CHUNK = 10_000  # records a frame holds at a time
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 
 from cshub.core.errors import StateError
 from cshub.core.linking import found_done
 from cshub.core.records import DecisionEntry, Intent, Operation, RecordKey, TargetRecord
 from cshub.core.values import fingerprints
 from cshub.ledger import Closing
-from cshub.pipeline.run import Run
+from cshub.pipeline.run import CLOCKS_APART, Run
 from cshub.pipeline.writes import OUTCOMES, Writer, changes_of
 
 AFTER_OWN_CALL_S = 10.0  # how long the service may still be at work on a call that has ended for us
 AFTER_TAKEOVER_S = 30.0  # how long a replaced process may still send what it began: the fence's check, then connecting
-CLOCKS_APART = timedelta(minutes=15)  # between ours and the service's, with room
 BATCH = 500
 
 Found = Mapping[int, TargetRecord]

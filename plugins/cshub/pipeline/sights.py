@@ -18,7 +18,7 @@ from cshub.core.window import Window, choose_window
 from cshub.pipeline.diff import desired_of, with_people
 from cshub.pipeline.extract import Received
 from cshub.pipeline.map import map_now
-from cshub.pipeline.run import Asked, Run, window_facts
+from cshub.pipeline.run import CLOCKS_APART, Asked, Run, window_facts
 
 AT_ONCE = 5_000  # source records mapped together, bodies in memory
 _TITLE_SHOWN = 80
@@ -43,11 +43,13 @@ class Sights:
     def of(cls, run: Run, back: Sights | None = None) -> Sights:
         """Read the source over the window of a full sync, and the target over the dates of what the source has.
 
-        The target is read as far ahead as back: its records may have been moved to another date. ``back``: what the job
+        Both are read beyond now, as their clocks may be ahead of ours, and the target as far ahead as back: its records
+        may have been moved to another date. ``back``: what the job
         of the other direction has seen; addresses that are the same are held once.
         """
         found = cls(run, addresses=back.held if back else {})
         window = choose_window(window_facts(run, Asked(full_sync=True)), run.window_rules)
+        window = Window(window.start, window.end + CLOCKS_APART)
         found._read_source(window)
         found._read_target(window)
         return found

@@ -30,14 +30,16 @@ class Does(StrEnum):
     ZOMBIE = "zombie"  # a process stands still, its retry does the work, then it wakes up
     INTERLEAVED = "interleaved"  # the other job runs between plan and load
     TWICE = "twice"  # two runs of one job at once
+    OVERTAKEN = "overtaken"  # while a run is at work, a record is deleted, which another run of the job reads
     GO_ON = "go on"  # the task that was broken off is repeated
     TROUBLE = "trouble"
     ACCOUNT = "account"  # an account arrives on the other side
     LATE = "late"  # changes become visible minutes after their own timestamps
     CLOCK = "clock"  # the hub's own clock jumps
+    RESTORE = "restore"  # the ledger becomes what it was some time ago, and is rebuilt before the next run
 
 
-WEIGHTS: Mapping[Does, int] = {
+WEIGHTS: Mapping[Does, float] = {
     Does.CREATE: 8,
     Does.EDIT: 24,
     Does.DELETE: 5,
@@ -56,6 +58,8 @@ WEIGHTS: Mapping[Does, int] = {
     Does.ACCOUNT: 1,
     Does.LATE: 1,
     Does.CLOCK: 1,
+    Does.OVERTAKEN: 1,
+    Does.RESTORE: 0.4,
 }
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from random import Random
-from typing import cast
+from typing import Any, cast
 
 from cshub.core.jobfile import bind, parse_job, parse_template
 from cshub.core.jobs import BoundJob
 from cshub.core.mapping import CompiledMapping, MappedRecord, Seen, compile_mapping, map_record
 from cshub.core.objects import FieldSpec, Kind, Role, spec_of
 from cshub.core.planning import PlanRow, Rule
-from cshub.core.records import RejectEntry, RunKind
+from cshub.core.records import Link, LinkState, Pair, RejectEntry, RunKind
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.ledger import Ledger
@@ -22,6 +22,7 @@ from cshub.pipeline.diff import plan_settled
 from cshub.pipeline.extract import Opened, Received, open_run, receive
 from cshub.pipeline.guard import SendGuard
 from cshub.pipeline.load import Loaded, LoadFacts, carry_out
+from cshub.pipeline.rebuild import rebuild
 from cshub.pipeline.run import Asked, Run
 from cshub.staging import Staging
 from tests.campaigns.simulation.memory_ledger import MemoryLedger
@@ -46,7 +47,7 @@ EVENT = spec_of(
     [
         FieldSpec("id", Kind.ID, "Id", role=Role.RECORD_KEY),
         FieldSpec("account", Kind.ID, "Account", role=Role.ACCOUNT_KEY, updateable=False),
-        FieldSpec("subject", Kind.TEXT, "Subject"),
+        FieldSpec("subject", Kind.TEXT, "Subject", role=Role.TITLE),
         FieldSpec("description", Kind.TEXT, "Description"),
         FieldSpec("status", Kind.TEXT, "Status"),
         FieldSpec("start", Kind.DATETIME, "Start"),
@@ -59,7 +60,7 @@ NOTE = spec_of(
     [
         FieldSpec("note_id", Kind.ID, "Note id", role=Role.RECORD_KEY),
         FieldSpec("account_id", Kind.ID, "Account id", role=Role.ACCOUNT_KEY, updateable=False),
-        FieldSpec("title", Kind.TEXT, "Title"),
+        FieldSpec("title", Kind.TEXT, "Title", role=Role.TITLE),
         FieldSpec("body", Kind.TEXT, "Body", role=Role.CONTENT),
         FieldSpec("status", Kind.TEXT, "Status"),
         FieldSpec("when", Kind.DATETIME, "When", role=Role.DATE),
@@ -68,6 +69,10 @@ NOTE = spec_of(
 SPECS = {CRM: EVENT, DESK: NOTE}
 CHANNELS = (("subject", "title"), ("description", "body"), ("status", "status"), ("start", "when"))
 """Field of the one service and of the other that hold the same."""
+
+
+_KNOWN: dict[tuple[str, bool], dict[str, Any]] = {}
+"""What all runs of a job work out alike: done once for all histories."""
 
 
 @lru_cache
@@ -129,6 +134,15 @@ class Hub:
         self.runs += 1
         return Course(self, source, kind, asked or Asked(), f"run-{self.runs}")
 
+    def rebuild(self) -> None:
+        """Link again what has no link; see :func:`cshub.pipeline.rebuild.rebuild`. Raises what it raises."""
+        self.runs += 1
+        rebuild(self.run(CRM, RunKind.REBUILD, f"{CRM}_job:run-{self.runs}"), add=True)
+
+    def held(self) -> list[Link]:
+        """What the last rebuild could not decide, as the job sees it that reads the CRM."""
+        return self.ledger.links_in_state(Pair(1), [LinkState.HELD])
+
     def run(self, source: str, kind: RunKind, run_id: str, guard: SendGuard | None = None) -> Run:
         guard = guard or SendGuard()
         target = OTHER[source]
@@ -147,7 +161,13 @@ class Hub:
             partner=(lambda: self.run(target, kind, run_id, guard)) if self.two_way else None,
             source_is_written=self.two_way,
         )
-        run.__dict__["mapping"] = mapping_from(source, two_way=self.two_way)
+        known = _KNOWN.setdefault((source, self.two_way), {})
+        run.__dict__.update(known)
+        if not known:
+            known["mapping"] = mapping_from(source, two_way=self.two_way)
+            known["pair"] = Pair(1, source != CRM)
+            run.__dict__.update(known)
+            known.update({name: getattr(run, name) for name in ("noted", "kinds", "_rules")})
         return run
 
 
@@ -177,14 +197,14 @@ class Course:
         return self.load()
 
     def plan(self) -> list[PlanRow]:
+        """Reading, mapping and diff, in one process."""
+        run = self._run()
         if self.received is None:
-            run = self._run()
             only_waiting = self.kind is RunKind.RETRY
             opened = open_run(run, self.asked, only_waiting=only_waiting)
             self.received = list(receive(run, self.asked, opened.window, only_waiting=only_waiting))
             self.opened = opened
         if self.rows is None:
-            run = self._run()
             planned_at = self.hub.clock.now()
             self.rows = plan_settled(run, mapped_now(run, self.received)[0])
             self.planned_at = planned_at

@@ -41,7 +41,7 @@ class _Lock:
 
 
 @dataclass(slots=True)
-class _State:
+class State:
     """Everything that is stored. No value is changed in place, so that a copy of the dictionaries is a snapshot."""
 
     runs: dict[str, RunRow] = field(default_factory=dict)
@@ -53,8 +53,8 @@ class _State:
     locks: dict[str, _Lock] = field(default_factory=dict)
     last: int = 0
 
-    def copied(self) -> _State:
-        return _State(
+    def copied(self) -> State:
+        return State(
             self.runs.copy(),
             self.watermarks.copy(),
             self.links.copied(),
@@ -93,7 +93,7 @@ class MemoryLedger:
 
     def __init__(self, fuse: Fuse | None = None) -> None:
         self.fuse = fuse or Fuse()
-        self.state = _State()
+        self.state = State()
         self._left: tuple[str, str, str] | None = None
 
     def bind_pair(

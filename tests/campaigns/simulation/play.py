@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 from cshub.core.errors import HubError
-from cshub.core.records import RunKind
+from cshub.core.records import Link, RunKind
 from cshub.core.values import iso_ms
 from cshub.pipeline.run import Asked
 from tests.campaigns.simulation.history import SKEWS_S, Does, History, Step
 from tests.campaigns.simulation.hub import Course, Hub, fields_of, recently
 from tests.campaigns.simulation.judge import Judge, Violation, told
+from tests.campaigns.simulation.memory_ledger import State
 from tests.campaigns.simulation.services import ACCOUNTS, CRM, DESK, LATE_ACCOUNT, OTHER, SYSTEMS, Held
 from tests.pipeline.crashes import Crash
 
@@ -31,6 +32,7 @@ class Play:
     log: list[str] = field(default_factory=list)
     broken: Course | None = None
     things: int = 0
+    pasts: list[tuple[State, int]] = field(default_factory=list)  # what the ledger held, and how long the book was
 
     def __post_init__(self) -> None:
         history = self.history
@@ -42,6 +44,7 @@ class Play:
     def play(self) -> None:
         """All steps, then rest. Raises :class:`Violation`."""
         for step in self.history.steps:
+            self.pasts.append((self.hub.ledger.state, len(self.hub.book)))
             self._tell(f"-- {step.does} {step.system} {step.number} {', '.join(step.troubles)}")
             DEEDS[step.does](self, step)
             self.judge.writes()
@@ -191,6 +194,19 @@ class Play:
         self.hub.services[system].change(held, {name: f"{text} {len(self.hub.book)}"})
         self._tell_book(since)
 
+    def tell_apart(self, link: Link) -> bool:
+        """What the rebuild could not decide a person does: two records that belong together get one title."""
+        found = self.hub.services[CRM].records.get(link.source.key or "")
+        both = [self.hub.services[system].of(found.thing) for system in SYSTEMS] if found else []
+        alive = [held for held in both if held is not None]
+        if len(alive) < len(SYSTEMS):
+            return False
+        self.things += 1
+        for system, held in zip(SYSTEMS, alive, strict=True):
+            self.hub.services[system].change(held, {fields_of(system)[0]: f"Told apart {self.things}"})
+        self._tell_book(len(self.hub.book) - len(SYSTEMS))
+        return True
+
     def _any(self, system: str, number: int) -> Held | None:
         alive = self.hub.services[system].alive()
         if not self.history.two_way and system == DESK:
@@ -200,9 +216,11 @@ class Play:
 
 def _create(play: Play, step: Step) -> None:
     accounts = (*ACCOUNTS, *ACCOUNTS, LATE_ACCOUNT)
+    account = accounts[step.number % len(accounts)]
     since = len(play.hub.book)
     values = play._new_text(step.system)
-    play.hub.services[step.system].create(play.things, accounts[step.number % len(accounts)], values)
+    play.hub.services[step.system].accounts.add(account)
+    play.hub.services[step.system].create(play.things, account, values)
     play._tell_book(since)
 
 
@@ -261,6 +279,21 @@ def _edit_during(play: Play, step: Step) -> None:
 
     play.hub.fuse.meanwhile(1 + step.number % 40, act)
     play._carry_out(play.hub.course(play._source(step)))
+
+
+def _overtaken(play: Play, step: Step) -> None:
+    source = play._source(step)
+    first, second = (play.hub.course(source) for _ in range(2))
+
+    def act() -> None:
+        _delete(play, replace(step, system=source))
+        second.plan()
+
+    play.hub.fuse.meanwhile(1 + step.number % 40, act)
+    done = play._carry_out(first)
+    play.hub.fuse.renew()
+    if done:
+        play._carry_out(second)
 
 
 def _zombie(play: Play, step: Step) -> None:
@@ -327,6 +360,36 @@ def _clock(play: Play, step: Step) -> None:
     play.hub.clock.skew = timedelta(minutes=step.number % 9 - 4)
 
 
+def _restore(play: Play, step: Step) -> None:
+    """An older copy of the ledger is put back, as the handbook says: what was under way is ended, then rebuilt.
+
+    What people did since may have been synced, which nobody remembers: where the services' clocks are apart, the
+    earlier of two edits may win.
+    """
+    hub = play.hub
+    hub.ledger.state, length = play.pasts[step.number % len(play.pasts)]
+    play._tell(f"   the ledger is what it was after {length} entries of the book")
+    play.judge.unsure |= {item.thing for item in hub.book[length:]}
+    play.broken = None
+    hub.clock.sleep(300)
+    _rebuild(play)
+    if any(play.tell_apart(link) for link in hub.held()):
+        hub.clock.sleep(300)
+        _rebuild(play)
+
+
+def _rebuild(play: Play) -> None:
+    for attempt in range(INSISTING):
+        if attempt == INSISTING - 1:
+            play.hub.faults.left = 0
+        try:
+            return play.hub.rebuild()
+        except HubError as error:
+            play._tell(f"   broken off: {type(error).__name__}: {error}")
+            play.hub.clock.sleep(300)
+    raise Violation("stuck: a rebuild does not come to an end, though nothing disturbs it any more")
+
+
 DEEDS: Mapping[Does, Callable[[Play, Step], None]] = {
     Does.CREATE: _create,
     Does.EDIT: _edit,
@@ -341,9 +404,11 @@ DEEDS: Mapping[Does, Callable[[Play, Step], None]] = {
     Does.ZOMBIE: _zombie,
     Does.INTERLEAVED: _interleaved,
     Does.TWICE: _twice,
+    Does.OVERTAKEN: _overtaken,
     Does.GO_ON: _go_on,
     Does.TROUBLE: _trouble,
     Does.ACCOUNT: _account,
     Does.LATE: _late,
     Does.CLOCK: _clock,
+    Does.RESTORE: _restore,
 }

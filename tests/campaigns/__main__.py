@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -16,6 +19,7 @@ from tests.campaigns.roll import CAMPAIGNS
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console()
+TOLD_EVERY_S = 60.0
 
 
 @app.command()
@@ -51,15 +55,33 @@ def campaigns(
 def _run(campaign: Campaign, size: Size, seed: int) -> bool:
     console.rule(f"{campaign.title}, {size}")
     begun = time.monotonic()
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn(campaign.name), *columns, console=console, transient=True) as bar:
-        task = bar.add_task(campaign.name, total=None)
-        outcome = campaign.run(Asked(size, seed, lambda done, total: bar.update(task, completed=done, total=total)))
+    with _watched(campaign.name) as progress:
+        outcome = campaign.run(Asked(size, seed, progress))
     spent_s = time.monotonic() - begun
     _show(outcome)
     if size is Size.FULL:
         keep(measured(campaign, outcome, spent_s, seed))
     return outcome.holds
+
+
+@contextmanager
+def _watched(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar in a terminal; elsewhere a line from time to time."""
+    if console.is_terminal:
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(TextColumn(name), *columns, console=console, transient=True) as bar:
+            task = bar.add_task(name, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return
+    told_at = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= TOLD_EVERY_S:
+            told_at = time.monotonic()
+            console.print(f"{datetime.now(UTC):%H:%M} {name}: {number(done)} of {number(total)}", highlight=False)
+
+    yield tell
 
 
 def _show(outcome: Outcome) -> None:

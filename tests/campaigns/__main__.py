@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ def campaigns(
     if rendered:
         PAGE.write_text(page(CAMPAIGNS))
         return
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     held = [_run(known[name], size, seed) for name in names or known]
     if size is Size.FULL:
         PAGE.write_text(page(CAMPAIGNS))

@@ -7,6 +7,7 @@ far as that version knew it: links with one direction before 0003, no users befo
 from __future__ import annotations
 
 import hashlib
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -183,4 +184,5 @@ def _die_upgrading(url: str, at: int) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     _die_upgrading(sys.argv[1], int(sys.argv[2]))

@@ -30,7 +30,7 @@ def violations(seeds: range) -> dict[int, str]:
 @contextmanager
 def light_frames() -> Iterator[None]:
     """Rows that are looked at afresh are mapped without a frame, as all others of a simulated run."""
-    with patch("cshub.pipeline.recheck.map_now", mapped_now), patch("cshub.pipeline.sights.map_now", mapped_now):
+    with patch("cshub.pipeline.map.map_now", mapped_now), patch("cshub.pipeline.sights.map_now", mapped_now):
         yield
 
 

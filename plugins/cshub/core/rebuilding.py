@@ -25,6 +25,7 @@ from cshub.core.values import fingerprint, fingerprints, parse_moment
 
 BLANK = fingerprint(None, Kind.TEXT)
 _QUARTER_HOUR_MS = 900_000
+_PLANNED_MS = (0, *(_QUARTER_HOUR_MS - before for before in (60_000, 1_000, 1)))
 _OF_PEOPLE = frozenset({Role.PEOPLE, Role.OWNER})
 
 
@@ -246,10 +247,13 @@ def _alike_sign(account_id: str | None, text: str | None) -> int:
 
 
 def _is_telling(value: Any, kind: Kind) -> bool:
-    """Whether hardly anything else happens at the same moment: people plan for full quarters of an hour."""
+    """Whether hardly anything else happens at the same moment.
+
+    People plan for full quarters of an hour, and programs for the last minute, second or millisecond of one.
+    """
     if kind is not Kind.DATETIME or not value:
         return False
-    return round(parse_moment(value).timestamp() * 1000) % _QUARTER_HOUR_MS != 0
+    return round(parse_moment(value).timestamp() * 1000) % _QUARTER_HOUR_MS not in _PLANNED_MS
 
 
 def _sign(*parts: str) -> int:

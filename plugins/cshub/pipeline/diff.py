@@ -15,8 +15,8 @@ from cshub.core.plan import PLAN_COLUMNS, PlanCounts, count_plan, in_step, plan_
 from cshub.core.planning import Desired, PlanRow, Rule
 from cshub.core.records import Action, Link, RecordKey, RunKind
 from cshub.pipeline.locking import locked
-from cshub.pipeline.map import staged_rows
-from cshub.pipeline.rivals import Rivals
+from cshub.pipeline.map import map_again, staged_rows
+from cshub.pipeline.rivals import Rivals, left_out
 from cshub.pipeline.run import CHUNK, Run
 from cshub.pipeline.settle import AFTER_TAKEOVER_S, settle
 from cshub.pipeline.targets import Targets, batches, is_alive
@@ -55,13 +55,15 @@ def plan_settled(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
     """One plan row per mapped record. Nothing is written to either system.
 
     Writes whose answers an earlier run lost, in either direction, are settled first: a plan made before that would be
-    wrong. A record that another run has written since this one began to read it is left to the next run.
+    wrong. A record that another run has written since this one began to read it is left to the next run; one that is
+    to be made is read again where another run may have read a later change of it.
     """
     rivals = Rivals.of(run)
     if run.kind is not RunKind.DRY and run.ledger.open_intents(run.pair):
         with locked(run) as fence:
             settle(Writer(run, fence), patience_s=AFTER_TAKEOVER_S)
-    return rivals.without_outdated(plan_mapped(run, records))
+    rows = rivals.without_outdated(plan_mapped(run, records))
+    return _made_afresh(run, rows) if rivals.have_passed_changes else rows
 
 
 def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
@@ -75,6 +77,15 @@ def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
     return [
         _explained(run, item, decide(item, links.get(item.source_key), targets.view(item), rules)) for item in desired
     ]
+
+
+def _made_afresh(run: Run, rows: Sequence[PlanRow]) -> list[PlanRow]:
+    """The rows, those that make a record planned by what is there now."""
+    making = {row.source_key: row.origin for row in rows if row.action is Action.CREATE}
+    if not making:
+        return list(rows)
+    fresh = {row.source_key: row for row in plan_mapped(run, map_again(run, making))}
+    return [fresh.get(row.source_key) or left_out(row) if row.source_key in making else row for row in rows]
 
 
 def stage_plan(run: Run, rows: Sequence[PlanRow]) -> FrameRef:

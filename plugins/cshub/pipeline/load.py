@@ -316,12 +316,11 @@ class _Load:
 
 
 def _is_overtaken(run: Run, planned_at: datetime) -> bool:
-    """Whether the plan is old, or another run of the job has been at work since, and may have read deletions."""
+    """Whether the plan is old, or another run of the job has been at work since, and may have read later changes."""
     if run.clock.now() - planned_at > RECHECK_AFTER:
         return True
-    return run.follows_deletions and any(
-        item.run_id != run.run_id for item in run.ledger.runs_since([run.bound.id], planned_at)
-    )
+    since = run.ledger.runs_since([run.bound.id], planned_at)
+    return any(item.run_id != run.run_id and item.kind is not RunKind.DRY for item in since)
 
 
 def _version(link: Link | None) -> int | None:

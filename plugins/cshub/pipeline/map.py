@@ -13,10 +13,10 @@ from cshub.core.errors import SpecError
 from cshub.core.mapping import UNSENT, CompiledMapping, MappedRecord, Seen
 from cshub.core.objects import Kind
 from cshub.core.planning import Rule
-from cshub.core.records import RejectEntry
+from cshub.core.records import Origin, RejectEntry
 from cshub.core.schema import META, frame_rows, map_chunk, to_frame
 from cshub.core.stats import RunStatistics
-from cshub.pipeline.extract import Received, staged_records
+from cshub.pipeline.extract import Received, read_named, staged_records
 from cshub.pipeline.locking import locked
 from cshub.pipeline.rejects import record_rejects
 from cshub.pipeline.run import Run
@@ -77,6 +77,12 @@ def map_records(run: Run, raw: FrameRef) -> Mapped:
             "mapping or raise rejected_share_limit, then run again."
         )
     return Mapped(ref, rejects, statistics)
+
+
+def map_again(run: Run, origins: Mapping[str, Origin]) -> list[MappedRecord]:
+    """Source key → origin: these records as they are now, read by id; those that are rejected are left out."""
+    received = [(record, origins.get(record.key, origin)) for record, origin in read_named(run, list(origins))]
+    return map_now(run, received)[0]
 
 
 def map_now(run: Run, received: Sequence[Received]) -> tuple[list[MappedRecord], list[RejectEntry]]:

@@ -23,8 +23,9 @@ BATCH = 500
 def read_back(writer: Writer, rows: Sequence[PlanRow]) -> int:
     """Complete the links of written rows; returns how many were completed.
 
-    Rows that the search does not show yet are completed by the next run, which reads them anyway; a service that does
-    not answer here spoils nothing.
+    A link that another run has stored since is left alone: it rests on what that run read. Rows that the search does
+    not show yet are completed by the next run, which reads them anyway; a service that does not answer here spoils
+    nothing.
     """
     run = writer.run
     if not rows:
@@ -40,7 +41,7 @@ def read_back(writer: Writer, rows: Sequence[PlanRow]) -> int:
     done = [
         completed(link, by_key[link.source_key], found[link.target_key], kinds=run.kinds, two_way=run.two_way)
         for link in links.values()
-        if link.target_key in found and _is_newer(link, found[link.target_key])
+        if link.run_id == run.run_id and link.target_key in found and _is_newer(link, found[link.target_key])
     ]
     for batch in batches(done, BATCH):
         run.ledger.record(writer.fence, run.run_id, links=batch, decisions=[], now=run.clock.now())

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from cshub.core.planning import PlanRow, Rule
-from cshub.core.records import Action
+from cshub.core.records import Action, RunKind
 from cshub.ledger import RunRow
 from cshub.pipeline.guard import LOCK_TTL
 from cshub.pipeline.run import Run
@@ -20,8 +20,8 @@ CALL_TAKES = timedelta(seconds=30)  # how long after its intent a call may still
 class Rivals:
     """``run_ids``: runs of either direction; ``keys``: records of this run's source that a broken-off write changed.
 
-    ``opened_at``: when those of the same job were opened, where it follows deletions: what they have read of them, no
-    later run will read again.
+    ``opened_at``: when those of the same job were opened: changes and deletions that they have read, no later run will
+    read again.
     """
 
     run: Run
@@ -45,7 +45,7 @@ class Rivals:
             run,
             frozenset(item.run_id for item in runs),
             frozenset(key for key in keys if key is not None),
-            tuple(item.opened_at for item in runs if item.job_id == run.bound.id and run.follows_deletions),
+            tuple(item.opened_at for item in runs if item.job_id == run.bound.id and item.kind is not RunKind.DRY),
         )
 
     def without_outdated(self, rows: Sequence[PlanRow]) -> list[PlanRow]:
@@ -55,23 +55,20 @@ class Rivals:
         deciding = [row.source_key for row in rows if row.action is not Action.UNCHANGED or row.teaches]
         links = self.run.ledger.links(self.run.pair, deciding)
         outdated = {key for key, link in links.items() if link.run_id in self.run_ids or key in self.keys}
-        if self.opened_at or (self.run_ids and self.run.ledger.has_remade(self.run_ids)):
-            outdated |= self._gone([row for row in rows if row.action is Action.CREATE])
-        return [_left_out(row) if row.source_key in outdated else row for row in rows]
+        return [left_out(row) if row.source_key in outdated else row for row in rows]
 
-    def _gone(self, creating: Sequence[PlanRow]) -> set[str]:
-        """Those that are not there any more: a rival made them anew, or passed over their deletion."""
-        sides = [row.source for row in creating if row.source is not None]
-        addresses = [side.address for side in sides if side.address is not None]
-        pages = self.run.source.read_keys(addresses) if addresses else ()
-        return {record.key for page in pages for record in page.records if record.body is None}
+    @property
+    def have_passed_changes(self) -> bool:
+        """Whether a record that is new to this run may have been changed or deleted since, as a rival has read."""
+        return bool(self.opened_at) or (bool(self.run_ids) and self.run.ledger.has_remade(self.run_ids))
 
 
 def _was_at_work(item: RunRow, since: datetime) -> bool:
     return item.updated_at > (since - LOCK_TTL if item.closed_at is None else since)
 
 
-def _left_out(row: PlanRow) -> PlanRow:
+def left_out(row: PlanRow) -> PlanRow:
+    """The row, so that nothing is done: the record has moved since it was read."""
     rule = Rule.MOVED_SINCE_PLAN
     return replace(
         row, action=Action.SKIP, rule=rule, reason=rule.value, values={}, changes=(), source=None, target=None

@@ -180,7 +180,7 @@ class Play:
     def _new_text(self, system: str) -> dict[str, Any]:
         self.things += 1
         first, second, status, date = fields_of(system)
-        when = self.hub.clock.at - timedelta(hours=self.hub.random.randrange(48))
+        when = self.hub.clock.at - timedelta(hours=self.hub.random.randrange(48), minutes=15 * self.things)
         return {
             first: f"Title {self.things}",
             second: f"Text {self.things}",

@@ -140,7 +140,8 @@ class _Task:
                 for mine, theirs in ((own.made, back.held), (own.held, back.made))
             )
             clues = [*own.lens.clues, *back.lens.clues]
-        return match(_without(left, self.linked.left), _without(right, self.linked.right), clues)
+        stay_left, stay_right = (keys - self.linked.in_doubt for keys in (self.linked.left, self.linked.right))
+        return self.linked.doubted(match(_without(left, stay_left), _without(right, stay_right), clues))
 
     def store(self, fence: Fence, matching: Matching) -> None:
         """Store links with their decisions, and close the runs of both directions."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from cshub.core.rebuilding import Matching
 from cshub.core.records import Link, LinkSide, Presence
 from cshub.ledger import Fence
 from cshub.pipeline.run import Run
@@ -12,6 +13,7 @@ from cshub.pipeline.sights import Sights
 from cshub.pipeline.targets import batches
 
 BATCH = 500
+_PROVEN = frozenset({Presence.PRESENT, Presence.DELETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +21,14 @@ class Standing:
     """``left``, ``right``: keys of records whose links stand.
 
     ``broken``: links that do not. A complete reading shows one of their two records, and the other is proven to be
-    gone: since the copy was made, the one that is left may have got another counterpart.
+    gone: since the copy was made, the one that is left may have got another counterpart. ``in_doubt``: keys of records
+    of either side whose link stands, though nothing is proven of the other record of it.
     """
 
     left: frozenset[str] = frozenset()
     right: frozenset[str] = frozenset()
     broken: Sequence[Link] = field(default_factory=tuple)
+    in_doubt: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, run: Run, looks: Sequence[Sights]) -> Standing:
@@ -34,13 +38,27 @@ class Standing:
         links = list(run.ledger.linked(run.pair))
         without_target = [link for link in links if link.source.key in left and link.target.key not in right]
         without_source = [link for link in links if link.source.key not in left and link.target.key in right]
-        gone = _gone_from_target(run, without_target) | _gone_from_source(run, without_source)
-        standing = [link for link in links if link.number not in gone]
+        known = {**_target_is_gone(run, without_target), **_source_is_gone(run, without_source)}
+        standing = [link for link in links if not known.get(link.number)]
+        unproven = [link for link in (*without_target, *without_source) if link.number not in known]
         return cls(
-            frozenset(link.source.key for link in standing if link.source.key is not None),
-            frozenset(link.target.key for link in standing if link.target.key is not None),
-            tuple(_cut(link, left) for link in links if link.number in gone),
+            _keys(link.source.key for link in standing),
+            _keys(link.target.key for link in standing),
+            tuple(_cut(link, left) for link in links if known.get(link.number)),
+            _keys(key for link in unproven for key in (link.source.key, link.target.key)),
         )
+
+    def doubted(self, matching: Matching) -> Matching:
+        """The matches, without those of records in doubt: their new counterparts are in doubt too."""
+        sure = [item for item in matching.matches if not {item.left, item.right} & self.in_doubt]
+        left = {key: fits for key, fits in matching.left_doubts.items() if key not in self.in_doubt}
+        right = {key: fits for key, fits in matching.right_doubts.items() if key not in self.in_doubt}
+        for item in matching.matches:
+            if item.left in self.in_doubt and item.right not in self.in_doubt:
+                right[item.right] = [item.left]
+            elif item.right in self.in_doubt and item.left not in self.in_doubt:
+                left[item.left] = [item.right]
+        return Matching(sure, left, right)
 
     def free(self, run: Run, fence: Fence, run_id: str, keys: Collection[str]) -> None:
         """Take these records, of either side, out of the links that do not stand."""
@@ -54,15 +72,22 @@ def _cut(link: Link, left: Collection[str]) -> Link:
     return replace(link, target=LinkSide()) if link.source.key in left else replace(link, source=LinkSide())
 
 
-def _gone_from_source(run: Run, links: Sequence[Link]) -> set[int]:
+def _source_is_gone(run: Run, links: Sequence[Link]) -> dict[int, bool]:
+    """Number of a link → whether its record is proven to be gone, or there; left out where nothing is proven."""
     numbers = {link.source.key: link.number for link in links}
     addresses = [link.source.address for link in links if link.source.address is not None]
     pages = run.source.read_keys(addresses) if addresses else ()
-    return {numbers[item.key] for page in pages for item in page.records if item.presence is Presence.DELETED}
+    found = (item for page in pages for item in page.records if item.presence in _PROVEN)
+    return {numbers[item.key]: item.presence is Presence.DELETED for item in found}
 
 
-def _gone_from_target(run: Run, links: Sequence[Link]) -> set[int]:
+def _target_is_gone(run: Run, links: Sequence[Link]) -> dict[int, bool]:
+    """As :func:`_source_is_gone`."""
     numbers = {link.target.key: link.number for link in links}
     addresses = [link.target.address for link in links if link.target.address is not None]
     found = run.target.read_keys(addresses) if addresses else {}
-    return {numbers[key] for key, record in found.items() if record is None}
+    return {numbers[key]: record is None for key, record in found.items()}
+
+
+def _keys(keys: Iterable[str | None]) -> frozenset[str]:
+    return frozenset(key for key in keys if key is not None)

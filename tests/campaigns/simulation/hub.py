@@ -140,8 +140,9 @@ class Hub:
         rebuild(self.run(CRM, RunKind.REBUILD, f"{CRM}_job:run-{self.runs}"), add=True)
 
     def held(self) -> list[Link]:
-        """What the last rebuild could not decide, as the job sees it that reads the CRM."""
-        return self.ledger.links_in_state(Pair(1), [LinkState.HELD])
+        """What the last rebuild could not decide."""
+        links = (self.ledger.links_in_state(Pair(1, mirrored), [LinkState.HELD]) for mirrored in (False, True))
+        return [link for some in links for link in some]
 
     def run(self, source: str, kind: RunKind, run_id: str, guard: SendGuard | None = None) -> Run:
         guard = guard or SendGuard()

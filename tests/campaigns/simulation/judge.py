@@ -38,14 +38,18 @@ class Judge:
         """What a run that came to its end says of itself is what it did last to each record.
 
         ``disturbed``: it was broken off, or gone through once more from the start. Then it says no more than that: a
-        write without an answer that a person has undone since cannot be told from one that never happened, and what
-        a second pass does not read any more it does not count.
+        write without an answer that a person has undone since cannot be told from one that never happened, nor a
+        deletion that a person has done instead from one's own, and what a second pass does not read any more it does
+        not count.
         """
         done = {item.thing: item for item in self.hub.book if item.run_id == run_id}
         if any(item.system != system for item in done.values()):
             raise Violation(f"written to the wrong side: {list(done.values())}")
         counts = Counter(WRITES[item.operation] for item in done.values())
         told = {name: getattr(statistics, name) for name in WRITES.values()}
+        if disturbed:
+            acts = [item for item in self.hub.book if item.system == system and item.operation is Operation.DELETE]
+            counts["deleted"] += len({item.thing for item in acts if item.person} - done.keys())
         if any(told[name] > counts[name] or (told[name] < counts[name] and not disturbed) for name in told):
             raise Violation(f"statistics differ: {run_id} told {told}, done {dict(counts)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
@@ -196,7 +197,8 @@ class Play:
 
     def tell_apart(self, link: Link) -> bool:
         """What the rebuild could not decide a person does: two records that belong together get one title."""
-        found = self.hub.services[CRM].records.get(link.source.key or "")
+        records = {**self.hub.services[CRM].records, **self.hub.services[DESK].records}
+        found = records.get(link.source.key or "")
         both = [self.hub.services[system].of(found.thing) for system in SYSTEMS] if found else []
         alive = [held for held in both if held is not None]
         if len(alive) < len(SYSTEMS):
@@ -287,7 +289,8 @@ def _overtaken(play: Play, step: Step) -> None:
 
     def act() -> None:
         _delete(play, replace(step, system=source))
-        second.plan()
+        with suppress(HubError):
+            second.plan()
 
     play.hub.fuse.meanwhile(1 + step.number % 40, act)
     done = play._carry_out(first)

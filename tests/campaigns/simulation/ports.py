@@ -181,17 +181,25 @@ class TargetPort(Port):
 
     def hint(self, write: Write) -> Mapping[str, Any]:
         names = [name for name in FIELDS[self.service.system] if name != "status"]
-        return {"account": write.account_id, "values": {name: write.values.get(name) for name in names}}
+        values = {name: write.values.get(name) for name in names}
+        return {"account": write.account_id, "values": values, "external_id": write.external_id}
 
     def find(self, hints: Sequence[Mapping[str, Any]]) -> list[list[TargetRecord]]:
         self._call("find", Trouble.BUSY)
         return [self._fitting(hint) for hint in hints]
 
     def _fitting(self, hint: Mapping[str, Any]) -> list[TargetRecord]:
-        """Records that hold what was sent, then those edited since that still hold half of it; the oldest first."""
-        here = [held for held in self.service.alive() if held.account == hint["account"]]
+        """By the id that they carry, if they do. Else those the hub made that hold what was sent, the oldest first;
+        then those edited since that hold half of it, or are still planned for the same moment.
+        """
+        here = [held for held in self.service.alive() if held.account == hint["account"] and held.by_hub]
+        if self.service.system == CRM and self.service.keeps_external_ids:
+            return [self.service.as_target(held) for held in here if held.external_id == hint["external_id"]]
         sent = {name: value for name, value in hint["values"].items() if value is not None}
-        alike = {held.key: sum(held.values.get(name) == value for name, value in sent.items()) for held in here}
-        whole = [held for held in here if alike[held.key] == len(sent)]
+        alike = {held.key: [held.values.get(name) == value for name, value in sent.items()] for held in here}
+        date = DATES[self.service.system]
+        whole = [held for held in here if all(alike[held.key])]
         edited = [held for held in here if held not in whole and held.modified_at > held.created_at]
-        return [self.service.as_target(h) for h in [*whole, *(h for h in edited if 2 * alike[h.key] >= len(sent))]]
+        half = [held for held in edited if 2 * sum(alike[held.key]) >= len(sent)]
+        dated = [held for held in edited if held not in half and held.values[date] == sent.get(date)]
+        return [self.service.as_target(held) for held in (*whole, *half, *dated)]

@@ -61,3 +61,16 @@ def test_moments_are_the_same_in_every_notation_and_nulls_say_nothing() -> None:
     assert marks.keys() == {"StartDateTime"}
     record = TargetRecord("a", "001", {"StartDateTime": "2026-11-20T11:00:00.000+01:00"}, created_at=NOW)
     assert recognised([record], marks, EVENT) == [record]
+
+
+def test_an_event_whose_texts_were_all_rewritten_is_known_by_its_moment() -> None:
+    sent = {"Subject": "Review", "Description": "What was said", "StartDateTime": "2026-11-20T10:00:00.000Z"}
+    made, later = NOW, NOW + timedelta(hours=1)
+
+    def event(key: str, start: str, modified_at: datetime = later) -> TargetRecord:
+        values = {"Subject": "Renewal", "Description": "Other words", "StartDateTime": start}
+        return TargetRecord(key, "001", values, created_at=made, modified_at=modified_at)
+
+    edited, untouched = event("a", sent["StartDateTime"]), event("b", sent["StartDateTime"], modified_at=made)
+    moved = event("c", "2026-11-20T11:00:00.000Z")
+    assert recognised([moved, untouched, edited], marks_of(sent, EVENT), EVENT) == [edited]

@@ -24,7 +24,8 @@ def recognised(records: Iterable[TargetRecord], marks: Mapping[str, str], spec: 
     """Those that may be what was sent, likeliest first, of equal ones the oldest first.
 
     First those that hold all of it; then those in which automation of the org has set only what many records share,
-    such as owner or status; then those changed since that still hold half of what tells them from others.
+    such as owner or status; then those changed since that still hold half of what tells them from others; then those
+    changed since that are still planned for the same moment.
     """
     ordered = sorted(records, key=lambda record: (record.created_at or _LONG_AGO, record.key))
     ranked = [(rank, record) for record in ordered if (rank := _rank(record, marks, spec))]
@@ -32,7 +33,7 @@ def recognised(records: Iterable[TargetRecord], marks: Mapping[str, str], spec: 
 
 
 def _rank(record: TargetRecord, marks: Mapping[str, str], spec: ObjectSpec) -> int:
-    """1 to 3, the likeliest first; 0 for a record that is not what was sent. What it does not show does not count."""
+    """1 to 4, the likeliest first; 0 for a record that is not what was sent. What it does not show does not count."""
     shown = record.values
     alike = {name: _mark(name, shown[name], spec) == mark for name, mark in marks.items() if name in shown}
     telling = [same for name, same in alike.items() if name not in _SAID_OFTEN and _kind(name, spec) in _TELLING]
@@ -42,7 +43,10 @@ def _rank(record: TargetRecord, marks: Mapping[str, str], spec: ObjectSpec) -> i
         return 0
     if all(telling):
         return 2
-    return 3 if _was_edited(record) and 2 * sum(telling) >= len(telling) else 0
+    if not _was_edited(record):
+        return 0
+    moments = [same for name, same in alike.items() if _kind(name, spec) is Kind.DATETIME]
+    return 3 if 2 * sum(telling) >= len(telling) else 4 if moments and all(moments) else 0
 
 
 def _was_edited(record: TargetRecord) -> bool:

@@ -9,13 +9,17 @@ from cshub.core.values import iso_ms
 from tests.campaigns.defects import DEFECTS
 from tests.campaigns.histories import light_frames
 from tests.campaigns.simulation.history import Does, History, Step, history_of
-from tests.campaigns.simulation.hub import Hub
-from tests.campaigns.simulation.services import ACCOUNTS, BEGIN, CRM, DESK
+from tests.campaigns.simulation.hub import Course, Hub
+from tests.campaigns.simulation.services import ACCOUNTS, BEGIN, CRM, DESK, LATE_ACCOUNT
 from tests.campaigns.simulation.stories import shortest, story_of, violation_of
 from tests.pipeline.crashes import Crash
 
 BOUNDARIES = range(30)
 HOURS_S = 4 * 3600.0  # more than a run reads over again
+WORDS = {
+    CRM: {"subject": "Title", "description": "Text", "status": "open", "start": iso_ms(BEGIN)},
+    DESK: {"title": "Title", "body": "Text", "status": "open", "when": iso_ms(BEGIN)},
+}
 TWO_EVENTS = (Step(Does.CREATE, CRM), Step(Does.CREATE, CRM))
 
 
@@ -122,6 +126,59 @@ def test_a_write_that_the_other_direction_settles_is_counted_by_the_run_that_sen
         hub.clock.sleep(300)
         with light_frames():
             assert (course.loaded or course.go_on()).statistics.created == 2, boundary
+
+
+def test_a_run_that_is_gone_on_with_leaves_alone_what_a_later_run_agreed_on() -> None:
+    hub = Hub(Random(0))
+    note = hub.services[DESK].create(1, ACCOUNTS[0], {**WORDS[DESK], "status": "first"})
+    first = broken_off(hub, DESK, "has written")
+    hub.services[DESK].change(note, {"status": "second"})
+    later(hub, DESK)
+    hub.services[DESK].change(note, {"status": "third"})
+    hub.clock.sleep(HOURS_S)
+    event = hub.services[CRM].of(1)
+    assert event is not None
+    hub.services[CRM].change(event, {"description": "Other words"})
+    first.go_on()
+    later(hub, CRM, DESK)
+    assert (note.values["status"], event.values["status"], note.values["body"]) == ("third", "third", "Other words")
+
+
+def test_what_was_edited_while_a_run_lay_broken_arrives_though_another_run_read_the_edit_and_could_not_write_it() -> (
+    None
+):
+    hub = Hub(Random(0))
+    event = hub.services[CRM].create(1, LATE_ACCOUNT, WORDS[CRM])
+    later(hub, CRM)
+    first = broken_off(hub, CRM, "totango accounts")
+    hub.services[CRM].change(event, {"description": "Other words"})
+    later(hub, CRM)
+    hub.services[DESK].accounts.add(LATE_ACCOUNT)
+    hub.clock.sleep(HOURS_S)
+    first.go_on()
+    later(hub, CRM, DESK)
+    note = hub.services[DESK].of(1)
+    assert note is not None and note.values["body"] == "Other words"
+
+
+def broken_off(hub: Hub, source: str, place: str) -> Course:
+    """A run whose process dies at this place."""
+    hub.clock.sleep(60)
+    course = hub.course(source)
+    hub.fuse.renew()
+    hub.fuse.only, hub.fuse.burns_at = place, 1
+    with light_frames(), suppress(Crash):
+        course.go_on()
+    hub.fuse.renew()
+    return course
+
+
+def later(hub: Hub, *sources: str) -> None:
+    """Runs, hours apart."""
+    for source in sources:
+        hub.clock.sleep(HOURS_S)
+        with light_frames():
+            hub.course(source).go_on()
 
 
 def test_a_run_beside_which_another_was_at_work_moves_the_watermark_no_further_than_that_one_has_read() -> None:

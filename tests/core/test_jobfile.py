@@ -50,6 +50,10 @@ def test_the_templates_that_come_along_can_be_read(path: Path) -> None:
         ("a: *all\n", "Put the value in quotes if it begins with *."),
         ("a: !!int abc\n", "job.yaml:1: (file): not valid YAML: invalid literal"),
         ("a: 1\n%YAML 9.9\n---\n", "job.yaml:1: (file): not valid YAML: not readable"),
+        (
+            "version: 1\nwindow:\n  first_run_days: 123456789012345678901234567890\n",
+            "job.yaml:3: window.first_run_days: a number that large fits no field and no file. Write a smaller one",
+        ),
         (LAUGHS, "job.yaml:1: (file): the file refers to itself, is nested too deeply or has too many values"),
     ],
 )

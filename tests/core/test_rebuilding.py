@@ -77,8 +77,8 @@ def clue_of(left: Signs, right: Signs) -> Clue | None:
         (source(), target(subject=" Review ", content="<p>Agreed on the pilot.</p>"), Clue.EVERYTHING),
         (source(stage="closed"), target(), Clue.DATE_AND_TEXTS),
         (source(subject="Edited"), target(), Clue.DATE_AND_A_TEXT),
-        (source(content="Edited"), target(), Clue.DATE_AND_A_TEXT),
-        (source(content=None), target(), Clue.DATE_AND_A_TEXT),
+        (source(content="Edited"), target(), Clue.DATE_AND_TITLE),
+        (source(content=None), target(), Clue.DATE_AND_TITLE),
         (source(held_at=LATER_ON), target(), Clue.TEXTS),
         (
             source(subject="Edited", content="Edited", held_at="2026-11-19T16:02:31.000Z"),
@@ -128,6 +128,14 @@ def test_twins_of_which_one_carries_an_id_are_told_apart() -> None:
         ("m1", "n1", Clue.ID_CARRIED),
         ("m2", "n2", Clue.EVERYTHING),
     ]
+
+
+def test_a_record_moved_to_the_date_of_another_of_its_title_keeps_its_own() -> None:
+    """The other one was edited too, so that nothing stronger than date and title tells where that one belongs."""
+    moved = {"m1": source(external_id="m1", held_at=LATER_ON)}
+    own, other = target(key="n1"), target(key="n2", held_at=LATER_ON, content="Agreed on something else altogether.")
+    (found,) = matched(moved, {"n1": own, "n2": other}).matches
+    assert (found.right, found.clue) == ("n1", Clue.TEXTS)
 
 
 def test_a_record_without_a_like_is_in_no_doubt() -> None:

@@ -148,6 +148,7 @@ def test_wrapping_drops_scripts_and_event_handlers() -> None:
         ("a &amp; b", "a & b"),
         ("a\u00a0 b\t\nc", "a b c"),
         (None, ""),
+        ('<div class="html-parser-container">a &lt;script&gt;x&lt;/script&gt; b</div>', "a <script>x</script> b"),
     ],
 )
 def test_texts_that_a_service_may_have_rewritten_compare_equal(left: str | None, right: str | None) -> None:

@@ -145,7 +145,7 @@ def test_an_edit_that_no_run_had_carried_over_wins_if_it_is_the_later_one_on_eit
     lose(sync.lab)
     sync.lab.wait(minutes=5)
     done = rebuilt(sync.lab)
-    assert done.matched[Clue.DATE_AND_A_TEXT] == 2
+    assert done.matched[Clue.DATE_AND_A_TEXT] == 2  # both titles were edited, no long text
     assert sync.round(full=True) == 2
     sync.assert_equal()
     titles = {row[1] for row in sync.salesforce()}

@@ -25,8 +25,9 @@ CLUES: Mapping[str, str] = {
     "id_named_alike": "the same account, and an id that is the same but for capitals",
     "everything": "the same account, date, texts and all else",
     "date_and_texts": "the same account, date and texts",
-    "date_and_a_text": "the same account, date and one text; another one differs",
+    "date_and_a_text": "the same account, date and long text; the title differs",
     "texts": "the same account and texts, on another date",
+    "date_and_title": "the same account, date and title; the long text differs",
     "moment": "the same account and moment; the texts differ",
 }
 WHYS: Mapping[str, str] = {

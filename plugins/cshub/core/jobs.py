@@ -210,7 +210,7 @@ class WindowSettings(Model):
 class GuardLimit(Model):
     """The run waits for a person when an operation exceeds the smaller of both; without limits it never waits."""
 
-    count: Annotated[int, Field(ge=0)] | None = Field(None, description="records in one run")
+    count: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = Field(None, description="records in one run")
     share: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="of the records that are linked")
 
 

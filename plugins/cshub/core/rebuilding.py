@@ -38,8 +38,9 @@ class Clue(StrEnum):
     ID_NAMED_ALIKE = "id_named_alike"
     EVERYTHING = "everything"  # account, date, texts and every other value but people
     DATE_AND_TEXTS = "date_and_texts"  # account, date and all texts
-    DATE_AND_A_TEXT = "date_and_a_text"  # account, date and one text: the other was edited
+    DATE_AND_A_TEXT = "date_and_a_text"  # account, date and a long text: the title was edited
     TEXTS = "texts"  # account and all texts, a long one among them: the date was moved
+    DATE_AND_TITLE = "date_and_title"  # account, date and title: the long text was edited
     MOMENT = "moment"  # account and a moment that is no full quarter of an hour: the texts were rewritten
     SHORT_TEXTS = "short_texts"  # account and texts, none of them long: decides nothing
     DATE = "date"  # account and date: decides nothing
@@ -131,7 +132,7 @@ class Lens:
     @property
     def clues(self) -> list[Clue]:
         """What each sign of :meth:`source_signs` and :meth:`target_signs` stands for."""
-        of_texts = [Clue.DATE_AND_A_TEXT] * len(self.texts)
+        of_texts = [Clue.DATE_AND_A_TEXT] * len(self.long_texts) + [Clue.DATE_AND_TITLE] * (self.title is not None)
         weak = [Clue.TEXTS, Clue.MOMENT, Clue.SHORT_TEXTS, Clue.DATE]
         return [*_ID_CLUES, Clue.EVERYTHING, Clue.DATE_AND_TEXTS, *of_texts, *weak]
 

@@ -42,6 +42,7 @@ _HIDING = tuple(  # elements whose content is no text
     (re.compile(f"<(?={name}\\b)", re.IGNORECASE), re.compile(f"</{name}\\b", re.IGNORECASE))
     for name in ("script", "style")
 )
+_SILENT = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _LOST_BREAK = re.compile(r"</(?:p|tr|h[1-6]|blockquote|pre)\s*>", re.IGNORECASE)
 _TRAILING_BLANKS = re.compile(r"[ \t\u00a0]+(?=\n)|[ \t\u00a0]+\Z")
 _MANY_BREAKS = re.compile(r"\n{3,}")
@@ -175,7 +176,7 @@ def loose_form(value: str | None) -> str:
 def _plain_form(value: str) -> str:
     text = html_to_text(value)
     if "<" in text:
-        text = _ANY_TAG.sub(" ", text)
+        text = _ANY_TAG.sub(" ", _SILENT.sub(" ", text))
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 

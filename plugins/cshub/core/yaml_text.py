@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 from cshub.core.errors import Fault, JobFileError
 
 FieldPath = tuple[str | int, ...]
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 MOST_VALUES = 100_000  # settings of one file, those that aliases repeat among them
 
 _REMEDIES: Mapping[str, str] = {
@@ -72,7 +73,10 @@ def parse_yaml(text: str, file: str) -> tuple[dict[str, Any], Lines]:
     except Exception as error:  # ruamel fails in many ways, some undocumented, over text that is no YAML
         raise JobFileError([_syntax_fault(error, file)]) from error
     if isinstance(document, dict):
-        return document, Lines(root)
+        lines = Lines(root)
+        if faults := [_size_fault(path, file, lines) for path in _too_large(document)]:
+            raise JobFileError(faults)
+        return document, lines
     found = "is empty" if root is None else f"holds {'a list' if isinstance(root, list) else 'one value'}, not settings"
     remedy = "Write one setting per line as `name: value`, beginning with `version: 1`."
     raise JobFileError([Fault(file, "(file)", f"the file {found}", remedy, 1)])
@@ -87,6 +91,21 @@ def _syntax_fault(error: Exception, file: str) -> Fault:
     problem = getattr(error, "problem", None) or (str(error).strip().splitlines()[0] if told else "not readable")
     remedy = next((text for start, text in _REMEDIES.items() if start in problem), _DEFAULT_REMEDY)
     return Fault(file, "(file)", f"not valid YAML: {problem}", remedy, mark.line + 1 if mark else 1)
+
+
+def _size_fault(path: FieldPath, file: str, lines: Lines) -> Fault:
+    reason = "a number that large fits no field and no file"
+    remedy = "Write a smaller one, or put it in quotes if it is a text."
+    return Fault(file, ".".join(map(str, path)), reason, remedy, lines.at(path))
+
+
+def _too_large(node: Any, path: FieldPath = ()) -> Iterator[FieldPath]:
+    """Places of whole numbers of more than 64 bits."""
+    if isinstance(node, dict | list):
+        for step, value in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from _too_large(value, (*path, step))
+    elif isinstance(node, int) and not _SMALLEST <= node <= _LARGEST:
+        yield path
 
 
 def _plain(node: Any, counted: Iterator[int]) -> Any:

@@ -14,7 +14,7 @@ from cshub.core.jobs import BoundJob
 from cshub.core.mapping import CompiledMapping, MappedRecord, Seen, compile_mapping, map_record
 from cshub.core.objects import FieldSpec, Kind, Role, spec_of
 from cshub.core.planning import PlanRow, Rule
-from cshub.core.records import Link, LinkState, Pair, RejectEntry, RunKind
+from cshub.core.records import Link, LinkState, Origin, Pair, RejectEntry, RunKind, SourceRecord
 from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.ledger import Ledger
@@ -71,6 +71,8 @@ CHANNELS = (("subject", "title"), ("description", "body"), ("status", "status"),
 """Field of the one service and of the other that hold the same."""
 
 
+_MAPPED: dict[tuple[object, ...], MappedRecord] = {}
+MOST_REMEMBERED = 10_000
 _KNOWN: dict[tuple[str, bool], dict[str, Any]] = {}
 """What all runs of a job work out alike: done once for all histories."""
 
@@ -234,10 +236,23 @@ def mapped_now(run: Run, received: Sequence[Received]) -> tuple[list[MappedRecor
         if record.body is None:
             mapped.append(MappedRecord(Seen.of(record, origin), {}, None, Rule.SOURCE_NOT_READABLE.value))
             continue
-        result = map_record(record, origin, run.mapping)
-        assert isinstance(result, MappedRecord), result
-        mapped.append(result)
+        mapped.append(_mapped(run, record, origin))
     return mapped, []
+
+
+def _mapped(run: Run, record: SourceRecord, origin: Origin) -> MappedRecord:
+    """A record is read by many runs and seldom changed in between: what is made of it is remembered."""
+    body = tuple((record.body or {}).values())
+    facts = (record.key, record.modified_at, record.created_at, record.dated_at, record.account_id)
+    known = (run.bound.source.system, run.two_way, origin, facts, body)
+    result = _MAPPED.get(known)
+    if result is None:
+        made = map_record(record, origin, run.mapping)
+        assert isinstance(made, MappedRecord), made
+        if len(_MAPPED) == MOST_REMEMBERED:
+            _MAPPED.clear()
+        result = _MAPPED[known] = made
+    return result
 
 
 def recently(hub: Hub, hours: float) -> Window:

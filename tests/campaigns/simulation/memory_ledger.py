@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -24,6 +24,7 @@ from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.ledger import Closing, DecisionRow, Fence, IntentRequest, RunRow
 from tests.campaigns.simulation.memory_links import LEFT, MemoryLinks, SideKey, seen_from
+from tests.campaigns.simulation.replacing import replace
 from tests.pipeline.crashes import BEFORE_COMMIT, Crash, Fuse
 
 _ENDED = frozenset({LinkState.DELETED, LinkState.GONE})

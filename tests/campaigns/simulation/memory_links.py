@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cshub.core.errors import LinkMoved
 from cshub.core.records import Link, Pair
+from tests.campaigns.simulation.replacing import replace
 
 SideKey = tuple[bool, str]
 """Whether the record is on the right side, and its key."""

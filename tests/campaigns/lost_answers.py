@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,6 +31,7 @@ MOST_CALLS = 1.10
 ALIKE = 10  # so many of every twenty records are all alike, as when somebody notes the same call again and again
 CALL_TAKES_S = 0.6  # 100 calls a minute
 TRIES = 5
+DAYS = 20  # over which all-day records are spread: Totango shows at most 10,000 events of one moment
 TITLE = "Created"
 Row = tuple[Any, ...]
 
@@ -244,7 +245,8 @@ def _pairs(
             given = {names[0]: title, names[1]: text, **more}
             lab.act("totango", f"create_{kind.totango_name.removesuffix('s')}", account_id=totango_id, **given)
         else:
-            fields = {**kind.new, "WhatId": crm_id, "Subject": title, "Description": text}
+            day = date.fromisoformat(kind.new["ActivityDate"]) - timedelta(days=place % DAYS)
+            fields = {**kind.new, "WhatId": crm_id, "Subject": title, "Description": text, "ActivityDate": str(day)}
             lab.act("salesforce", "create_record", object=kind.object, fields=fields)
     lab.wait(minutes=1)
     sides = [lambda: _made(sync.salesforce()), lambda: _made(sync.totango())]

@@ -35,7 +35,7 @@ class Measured:
 
 
 def measured(campaign: Campaign, outcome: Outcome, seconds: float, seed: int) -> Measured:
-    at = datetime.now(UTC).isoformat(timespec="minutes")
+    at = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
     figures, stories = list(outcome.figures), list(outcome.stories)
     return Measured(campaign.name, at, round(seconds, 1), revision(), machine(), seed, figures, stories)
 
@@ -83,9 +83,10 @@ def machine() -> str:
 
 
 def revision() -> str:
-    """Short name of the commit, with ``+`` when files have changed since."""
+    """Short name of the commit, with ``+`` when files other than the figures have changed since."""
     name = _git("rev-parse", "--short", "HEAD")
-    return f"{name}+" if _git("status", "--porcelain", "--untracked-files=no") else name
+    others = [f":!{path.relative_to(ROOT)}" for path in (FIGURES, PAGE)]
+    return f"{name}+" if _git("status", "--porcelain", "--untracked-files=no", "--", ".", *others) else name
 
 
 def _git(*arguments: str) -> str:

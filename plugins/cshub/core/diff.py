@@ -67,7 +67,7 @@ def decide(desired: Desired, link: Link | None, target: TargetView | None, rules
         restored = link is not None and link.state in _ENDED
         return _new(draft, Rule.RESTORED if restored else Rule.NEW)
     if target is None or target.presence is Presence.ABSENT:
-        return _unseen(draft, link)
+        return draft.row(Action.SKIP, Rule.TARGET_NOT_READABLE)
     if target.record is None:
         return _target_gone(draft, link)
     return merge(desired, link, target.record, rules)
@@ -156,7 +156,7 @@ def _deleted(draft: _Draft, target: TargetView | None) -> PlanRow:
     if not rules.follows_deletions:
         return draft.row(Action.SKIP, Rule.DELETION_NOT_FOLLOWED)
     if target is None or target.presence is Presence.ABSENT:
-        return _unseen(draft, link)
+        return draft.row(Action.SKIP, Rule.TARGET_NOT_READABLE)
     if target.record is None:
         return draft.learns(Action.UNCHANGED, Rule.BOTH_DELETED, source=LinkState.GONE, target=LinkState.GONE)
     record = target.record
@@ -178,17 +178,6 @@ def _deleted(draft: _Draft, target: TargetView | None) -> PlanRow:
         source=replace(sides.old_source, state=LinkState.GONE),
         target=replace(sides.old_target, state=LinkState.GONE),
     )
-
-
-def _unseen(draft: _Draft, link: Link) -> PlanRow:
-    """The target cannot be seen now. A change or a deletion waits: no later window shows it again."""
-    desired, known = draft.desired, link.source.marks or {}
-    mapped = fingerprints(desired.values, draft.rules.kinds)
-    changed = any(known.get(name) != mark for name, mark in desired.marks.items())
-    changed = changed or any(link.source.mapped.get(name, mark) != mark for name, mark in mapped.items())
-    if not changed and desired.presence is not Presence.DELETED:
-        return draft.row(Action.SKIP, Rule.TARGET_NOT_READABLE)
-    return draft.learns(Action.SKIP, Rule.TARGET_NOT_READABLE, source=LinkState.MISSING)
 
 
 def _target_gone(draft: _Draft, link: Link) -> PlanRow:

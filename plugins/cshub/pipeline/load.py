@@ -30,6 +30,7 @@ from cshub.staging import FrameRef
 RECHECK_AFTER = timedelta(minutes=10)
 CHANGES_RECHECKED_AFTER = timedelta(minutes=1)  # an update overwrites: a person may have edited since it was planned
 CHANGES_RECHECKED = 50
+UNSEEN_READ_AGAIN = timedelta(days=1)
 LEDGER_BATCH = 500
 FAILURES_IN_A_ROW = 3  # the service is taken to be down, the rest is left to the next try
 PROGRESS_EVERY = timedelta(seconds=1)
@@ -98,7 +99,7 @@ def carry_out(run: Run, rows: Sequence[PlanRow], rejects: Sequence[RejectEntry],
         read_back(writer, task.rows_to_read_back())
         statistics = task.statistics(facts.mapped)
         outcome = RunOutcome.GREEN if statistics.is_green else RunOutcome.RED
-        _advance_watermark(run, facts, task.left_out())
+        _advance_watermark(run, facts, task.left_out(), unseen=task.has_unseen())
         run.ledger.close_run(run.run_id, outcome, statistics, now=run.clock.now())
     return Loaded(statistics, outcome)
 
@@ -222,6 +223,10 @@ class _Load:
             if row.origin is Origin.WINDOW and self.settled[row.source_key] == Written(Outcome.SKIPPED, reason)
         ]
 
+    def has_unseen(self) -> bool:
+        """Whether a record of the window could not be carried over, as its target was not to be seen."""
+        return any(row.rule is Rule.TARGET_NOT_READABLE and row.origin is Origin.WINDOW for row in self.rows)
+
     def statistics(self, mapped: RunStatistics) -> RunStatistics:
         outcomes = Counter(written.outcome for written in self.settled.values())
         skipped = Counter(item.reason for item in self.settled.values() if item.outcome is Outcome.SKIPPED)
@@ -336,21 +341,26 @@ def _still_rejected(run: Run, rejects: Sequence[RejectEntry]) -> Sequence[Reject
     return [entry for entry in rejects if entry.source_key not in handled]
 
 
-def _advance_watermark(run: Run, facts: LoadFacts, left_out: Sequence[PlanRow]) -> None:
+def _advance_watermark(run: Run, facts: LoadFacts, left_out: Sequence[PlanRow], *, unseen: bool) -> None:
     """Move the watermark to the window's end.
 
     Never beyond the moment of reading, as what is to come was not read; nor beyond that of another run of the job that
     was at work meanwhile, as what it made may have been deleted since it was read; nor beyond a change that was left
-    out because the record had moved: the next run reads it again.
+    out because the record had moved: the next run reads it again. A change whose target was not to be seen is read
+    again for a day: it may be hidden only now, or gone with its account for good.
     """
     if run.kind not in _WATERMARK_KINDS or not facts.is_whole:
         return
-    position = next_watermark(facts.window, run.ledger.watermark(run.bound.id), first_run=facts.first_run)
+    known = run.ledger.watermark(run.bound.id)
+    position = next_watermark(facts.window, known, first_run=facts.first_run)
     opened = run.ledger.run(run.run_id)
     if position is not None and opened is not None:
         changed_at = [row.source.modified_at if row.source else None for row in left_out]
         if None in changed_at:
             return
         rivals = Rivals.of(run).opened_at
+        if unseen:
+            day_ago = opened.opened_at - UNSEEN_READ_AGAIN
+            position = min(position, max(known, day_ago) if known else day_ago)
         position = min([position, opened.opened_at, *rivals, *(at for at in changed_at if at is not None)])
         run.ledger.set_watermark(run.bound.id, position, run.run_id, run.clock.now())

@@ -140,15 +140,21 @@ class _Task:
                 for mine, theirs in ((own.made, back.held), (own.held, back.made))
             )
             clues = [*own.lens.clues, *back.lens.clues]
+        sure = match(_without(left, self.linked.left), _without(right, self.linked.right), clues)
+        if not self.linked.in_doubt:
+            return sure
         stay_left, stay_right = (keys - self.linked.in_doubt for keys in (self.linked.left, self.linked.right))
-        return self.linked.doubted(match(_without(left, stay_left), _without(right, stay_right), clues))
+        stay_left |= {item.left for item in sure.matches}
+        stay_right |= {item.right for item in sure.matches}
+        return self.linked.doubted(sure, match(_without(left, stay_left), _without(right, stay_right), clues))
 
     def store(self, fence: Fence, matching: Matching) -> None:
         """Store links with their decisions, and close the runs of both directions."""
         for sights in self.looks[1:]:
             _open(self.run, sights.run)
-        matched = {key for item in matching.matches for key in (item.left, item.right)}
-        self.linked.free(self.run, fence, run_id_of(self.run, self.run), matched)
+        anew = {key for item in matching.matches for key in (item.left, item.right)}
+        anew |= matching.left_doubts.keys() | matching.right_doubts.keys()
+        self.linked.free(self.run, fence, run_id_of(self.run, self.run), anew)
         self._store_matches(fence, matching.matches)
         for sights, doubts in zip(self.looks, (matching.left_doubts, matching.right_doubts), strict=False):
             self._hold(fence, sights, {key: fits for key, fits in doubts.items() if key in sights.made})
@@ -206,7 +212,7 @@ class _Task:
         free = [
             link.having(source={"state": LinkState.PARKED})
             for link in ledger.links_in_state(run.pair, [LinkState.HELD])
-            if link.source_key not in doubts and link.source_key in sights.made
+            if not link.is_linked and link.source_key not in doubts and link.source_key in sights.made
         ]
         for some in batches(free, BATCH):
             ledger.record(fence, run_id_of(self.run, run), links=some, decisions=[], now=self.run.clock.now())

@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from cshub.core.rebuilding import Matching
-from cshub.core.records import Link, LinkSide, Presence
+from cshub.core.records import Link, LinkSide, LinkState, Presence
 from cshub.ledger import Fence
 from cshub.pipeline.run import Run
 from cshub.pipeline.sights import Sights
 from cshub.pipeline.targets import batches
 
 BATCH = 500
+_ENDED = frozenset({LinkState.DELETED, LinkState.GONE})  # on both sides: set aside for good
 _PROVEN = frozenset({Presence.PRESENT, Presence.DELETED})
 
 
@@ -36,8 +37,9 @@ class Standing:
         left = {key for look, side in zip(looks, ("made", "held"), strict=False) for key in getattr(look, side)}
         right = {key for look, side in zip(looks, ("held", "made"), strict=False) for key in getattr(look, side)}
         links = list(run.ledger.linked(run.pair))
-        without_target = [link for link in links if link.source.key in left and link.target.key not in right]
-        without_source = [link for link in links if link.source.key not in left and link.target.key in right]
+        alive = [link for link in links if not {link.source.state, link.target.state} <= _ENDED]
+        without_target = [link for link in alive if link.source.key in left and link.target.key not in right]
+        without_source = [link for link in alive if link.source.key not in left and link.target.key in right]
         known = {**_target_is_gone(run, without_target), **_source_is_gone(run, without_source)}
         standing = [link for link in links if not known.get(link.number)]
         unproven = [link for link in (*without_target, *without_source) if link.number not in known]
@@ -48,17 +50,18 @@ class Standing:
             _keys(key for link in unproven for key in (link.source.key, link.target.key)),
         )
 
-    def doubted(self, matching: Matching) -> Matching:
-        """The matches, without those of records in doubt: their new counterparts are in doubt too."""
-        sure = [item for item in matching.matches if not {item.left, item.right} & self.in_doubt]
-        left = {key: fits for key, fits in matching.left_doubts.items() if key not in self.in_doubt}
-        right = {key: fits for key, fits in matching.right_doubts.items() if key not in self.in_doubt}
-        for item in matching.matches:
+    def doubted(self, sure: Matching, more: Matching) -> Matching:
+        """``sure``: made without the records in doubt; ``more``: of what was left and them.
+
+        What belongs to a record in doubt by these is in doubt too.
+        """
+        left, right = dict(sure.left_doubts), dict(sure.right_doubts)
+        for item in more.matches:
             if item.left in self.in_doubt and item.right not in self.in_doubt:
-                right[item.right] = [item.left]
+                right[item.right] = [*right.get(item.right, ()), item.left]
             elif item.right in self.in_doubt and item.left not in self.in_doubt:
-                left[item.left] = [item.right]
-        return Matching(sure, left, right)
+                left[item.left] = [*left.get(item.left, ()), item.right]
+        return Matching(sure.matches, left, right)
 
     def free(self, run: Run, fence: Fence, run_id: str, keys: Collection[str]) -> None:
         """Take these records, of either side, out of the links that do not stand."""

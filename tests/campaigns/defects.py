@@ -11,17 +11,16 @@ from unittest.mock import patch
 from cshub.core.comparison import Comparison
 from cshub.core.diff import decide
 from cshub.core.planning import Desired, PlanRow
-from cshub.core.records import Link, Presence
+from cshub.core.records import Presence
 from cshub.core.stats import RunStatistics
-from cshub.ledger import IntentRequest
 from cshub.pipeline.extract import Opened, open_run
 from cshub.pipeline.load import _Load
+from cshub.pipeline.rivals import Rivals
 from cshub.pipeline.run import Asked, Run
 from cshub.pipeline.settle import _LOOKERS
-from cshub.pipeline.writes import Writer
 
 Defect = Callable[[], AbstractContextManager[Any]]
-_STATISTICS, _REQUEST, _SOURCE_WINS = _Load.statistics, Writer._request, Comparison.source_wins
+_STATISTICS, _SOURCE_WINS = _Load.statistics, Comparison.source_wins
 
 
 def _too_early(run: Run, asked: Asked, *, only_waiting: bool = False) -> Opened:
@@ -38,13 +37,6 @@ def _absence_is_deletion(desired: Desired, *rest: Any) -> PlanRow:
 def _uncounted(task: _Load, mapped: RunStatistics) -> RunStatistics:
     numbers = _STATISTICS(task, mapped)
     return replace(numbers, updated=0, unchanged=numbers.unchanged + numbers.updated)
-
-
-def _any_version(writer: Writer, row: PlanRow, link: Link | None) -> IntentRequest:
-    request = _REQUEST(writer, row, link)
-    return (
-        request if link is None or request.expected_version is None else replace(request, expected_version=link.version)
-    )
 
 
 def _earlier_wins(comparison: Comparison, name: str) -> bool:
@@ -75,7 +67,7 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     "updates are not counted": lambda: patch.object(_Load, "statistics", _uncounted),
     "the fence is not asked before a call": lambda: patch("cshub.pipeline.guard.SendGuard.check", _nothing_found),
-    "the version of a link does not matter": lambda: patch.object(Writer, "_request", _any_version),
+    "a run that goes on makes what it read long ago": lambda: patch.object(Rivals, "have_passed_changes", False),
     "the earlier edit wins": lambda: patch.object(Comparison, "source_wins", _earlier_wins),
     "what other runs did meanwhile does not matter": lambda: patch(
         "cshub.pipeline.rivals.Rivals.without_outdated", _all_rows

@@ -81,10 +81,10 @@ def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
 
 def _made_afresh(run: Run, rows: Sequence[PlanRow]) -> list[PlanRow]:
     """The rows, those that make a record planned by what is there now; what is not to be seen now is left to later."""
-    making = {row.source_key: row.origin for row in rows if row.action is Action.CREATE}
+    making = {row.source_key for row in rows if row.action is Action.CREATE}
     if not making:
         return list(rows)
-    again = plan_mapped(run, map_again(run, making))
+    again = plan_mapped(run, map_again(run, [row for row in rows if row.source_key in making]))
     fresh = {row.source_key: row for row in again if row.rule is not Rule.SOURCE_NOT_READABLE}
     return [fresh.get(row.source_key) or left_out(row) if row.source_key in making else row for row in rows]
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from cshub.core.errors import SpecError
 from cshub.core.ids import capitals_needed, has_lost_its_case, may_be_same_salesforce_id, to_18
+from cshub.core.planning import PlanRow
 from cshub.core.ports import Reading
 from cshub.core.records import (
     RETRIED_STATES,
@@ -109,8 +110,17 @@ def receive(run: Run, asked: Asked, window: Window, *, only_waiting: bool = Fals
 
 
 def read_named(run: Run, keys: Sequence[str]) -> list[Received]:
-    """These records by id, for a resync or a fresh look before a plan is carried out."""
+    """These records by id, as a person named them."""
     return [(record, Origin.NAMED) for page in run.source.read_keys(_addresses(run, keys)) for record in page.records]
+
+
+def read_again(run: Run, rows: Sequence[PlanRow]) -> list[Received]:
+    """The records of these rows by id: a fresh look before they are carried out."""
+    unknown = _addresses(run, [row.source_key for row in rows if row.source is None])
+    told = [row.source.address for row in rows if row.source is not None and row.source.address is not None]
+    origins = {row.source_key: row.origin for row in rows}
+    pages = run.source.read_keys([*told, *unknown]) if rows else ()
+    return [(item, origins.get(item.key, Origin.NAMED)) for page in pages for item in page.records]
 
 
 def _asked_by_name(run: Run, keys: Sequence[str]) -> list[Received]:
@@ -168,10 +178,11 @@ def _known_if_deleted(run: Run, records: Sequence[SourceRecord]) -> Iterator[Sou
     One of which a write was begun that nobody has settled yet may have been synced.
     """
     deleted = [record.key for record in records if record.presence in _TOLD_GONE]
-    links = run.ledger.links(run.pair, deleted) if deleted else {}
-    known = {key for key, link in links.items() if link.state is not LinkState.GONE}
-    if deleted:
+    known: set[str] = set()
+    if deleted:  # open writes first: one that is settled meanwhile has its link by then
         known |= {intent.source_key for intent in run.ledger.open_intents(run.pair) if intent.pair == run.pair}
+        links = run.ledger.links(run.pair, deleted)
+        known |= {key for key, link in links.items() if link.state is not LinkState.GONE}
     for record in records:
         if record.presence not in _TOLD_GONE or record.key in known:
             yield record

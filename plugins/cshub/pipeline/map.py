@@ -12,11 +12,11 @@ import pyarrow as pa
 from cshub.core.errors import SpecError
 from cshub.core.mapping import UNSENT, CompiledMapping, MappedRecord, Seen
 from cshub.core.objects import Kind
-from cshub.core.planning import Rule
-from cshub.core.records import Origin, RejectEntry
+from cshub.core.planning import PlanRow, Rule
+from cshub.core.records import RejectEntry
 from cshub.core.schema import META, frame_rows, map_chunk, to_frame
 from cshub.core.stats import RunStatistics
-from cshub.pipeline.extract import Received, read_named, staged_records
+from cshub.pipeline.extract import Received, read_again, staged_records
 from cshub.pipeline.locking import locked
 from cshub.pipeline.rejects import record_rejects
 from cshub.pipeline.run import Run
@@ -79,10 +79,9 @@ def map_records(run: Run, raw: FrameRef) -> Mapped:
     return Mapped(ref, rejects, statistics)
 
 
-def map_again(run: Run, origins: Mapping[str, Origin]) -> list[MappedRecord]:
-    """Source key → origin: these records as they are now, read by id; those that are rejected are left out."""
-    received = [(record, origins.get(record.key, origin)) for record, origin in read_named(run, list(origins))]
-    return map_now(run, received)[0]
+def map_again(run: Run, rows: Sequence[PlanRow]) -> list[MappedRecord]:
+    """The records of these rows as they are now; those that are rejected are left out."""
+    return map_now(run, read_again(run, rows))[0]
 
 
 def map_now(run: Run, received: Sequence[Received]) -> tuple[list[MappedRecord], list[RejectEntry]]:

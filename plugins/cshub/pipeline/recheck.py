@@ -22,8 +22,7 @@ def moved_rows(run: Run, rows: Sequence[PlanRow], *, undoes: str | None = None) 
     if undoes is not None:
         now = {row.source_key: row for row in undo_rows(run, undoes, frozenset(row.source_key for row in rows))}
         return [row for row in rows if not _same(row, now.get(row.source_key), run.kinds)]
-    origins = {row.source_key: row.origin for row in rows}
-    fresh = {row.source_key: row for row in plan_mapped(run, map_again(run, origins))}
+    fresh = {row.source_key: row for row in plan_mapped(run, map_again(run, rows))}
     return [row for row in rows if not _same(row, fresh.get(row.source_key), run.kinds)]
 
 

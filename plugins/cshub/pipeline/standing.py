@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from cshub.core.rebuilding import Matching
@@ -36,18 +36,25 @@ class Standing:
         """``looks``: what the job sees of both sides, and what the job of the other direction sees."""
         left = {key for look, side in zip(looks, ("made", "held"), strict=False) for key in getattr(look, side)}
         right = {key for look, side in zip(looks, ("held", "made"), strict=False) for key in getattr(look, side)}
-        links = list(run.ledger.linked(run.pair))
-        alive = [link for link in links if not {link.source.state, link.target.state} <= _ENDED]
-        without_target = [link for link in alive if link.source.key in left and link.target.key not in right]
-        without_source = [link for link in alive if link.source.key not in left and link.target.key in right]
-        known = {**_target_is_gone(run, without_target), **_source_is_gone(run, without_source)}
-        standing = [link for link in links if not known.get(link.number)]
-        unproven = [link for link in (*without_target, *without_source) if link.number not in known]
+        keys: tuple[set[str], set[str]] = (set(), set())
+        halves: list[Link] = []
+        for link in run.ledger.linked(run.pair):
+            source, target = link.source.key or "", link.target.key or ""
+            keys[0].add(source)
+            keys[1].add(target)
+            if (source in left) != (target in right) and not {link.source.state, link.target.state} <= _ENDED:
+                halves.append(link)
+        known = {
+            **_target_is_gone(run, [link for link in halves if link.source.key in left]),
+            **_source_is_gone(run, [link for link in halves if link.target.key in right]),
+        }
+        broken = [link for link in halves if known.get(link.number)]
+        unproven = [link for link in halves if link.number not in known]
         return cls(
-            _keys(link.source.key for link in standing),
-            _keys(link.target.key for link in standing),
-            tuple(_cut(link, left) for link in links if known.get(link.number)),
-            _keys(key for link in unproven for key in (link.source.key, link.target.key)),
+            frozenset(keys[0] - {link.source.key for link in broken}),
+            frozenset(keys[1] - {link.target.key for link in broken}),
+            tuple(_cut(link, left) for link in broken),
+            frozenset(key for link in unproven for key in (link.source.key, link.target.key) if key is not None),
         )
 
     def doubted(self, sure: Matching, more: Matching) -> Matching:
@@ -90,7 +97,3 @@ def _target_is_gone(run: Run, links: Sequence[Link]) -> dict[int, bool]:
     addresses = [link.target.address for link in links if link.target.address is not None]
     found = run.target.read_keys(addresses) if addresses else {}
     return {numbers[key]: record is None for key, record in found.items()}
-
-
-def _keys(keys: Iterable[str | None]) -> frozenset[str]:
-    return frozenset(key for key in keys if key is not None)

@@ -14,6 +14,7 @@ from cshub.core.objects import Role
 from cshub.core.plan import PLAN_COLUMNS, PlanCounts, count_plan, in_step, plan_digest, plan_frame, plan_rows
 from cshub.core.planning import Desired, PlanRow, Rule
 from cshub.core.records import Action, Link, RecordKey, RunKind
+from cshub.pipeline.extract import read_again
 from cshub.pipeline.locking import locked
 from cshub.pipeline.map import map_again, staged_rows
 from cshub.pipeline.rivals import Rivals, left_out
@@ -84,7 +85,8 @@ def _made_afresh(run: Run, rows: Sequence[PlanRow]) -> list[PlanRow]:
     making = {row.source_key for row in rows if row.action is Action.CREATE}
     if not making:
         return list(rows)
-    again = plan_mapped(run, map_again(run, [row for row in rows if row.source_key in making]))
+    received = read_again(run, [row for row in rows if row.source_key in making])
+    again = plan_mapped(run, map_again(run, received))
     fresh = {row.source_key: row for row in again if row.rule is not Rule.SOURCE_NOT_READABLE}
     return [fresh.get(row.source_key) or left_out(row) if row.source_key in making else row for row in rows]
 

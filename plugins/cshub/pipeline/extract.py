@@ -115,7 +115,7 @@ def read_named(run: Run, keys: Sequence[str]) -> list[Received]:
 
 
 def read_again(run: Run, rows: Sequence[PlanRow]) -> list[Received]:
-    """The records of these rows by id: a fresh look before they are carried out."""
+    """The records of these rows by id, asked for where they were seen: that shows changes at once."""
     unknown = _addresses(run, [row.source_key for row in rows if row.source is None])
     told = [row.source.address for row in rows if row.source is not None and row.source.address is not None]
     origins = {row.source_key: row.origin for row in rows}

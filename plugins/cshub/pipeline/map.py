@@ -12,11 +12,11 @@ import pyarrow as pa
 from cshub.core.errors import SpecError
 from cshub.core.mapping import UNSENT, CompiledMapping, MappedRecord, Seen
 from cshub.core.objects import Kind
-from cshub.core.planning import PlanRow, Rule
+from cshub.core.planning import Rule
 from cshub.core.records import RejectEntry
 from cshub.core.schema import META, frame_rows, map_chunk, to_frame
 from cshub.core.stats import RunStatistics
-from cshub.pipeline.extract import Received, read_again, staged_records
+from cshub.pipeline.extract import Received, staged_records
 from cshub.pipeline.locking import locked
 from cshub.pipeline.rejects import record_rejects
 from cshub.pipeline.run import Run
@@ -79,9 +79,9 @@ def map_records(run: Run, raw: FrameRef) -> Mapped:
     return Mapped(ref, rejects, statistics)
 
 
-def map_again(run: Run, rows: Sequence[PlanRow]) -> list[MappedRecord]:
-    """The records of these rows as they are now; those that are rejected are left out."""
-    return map_now(run, read_again(run, rows))[0]
+def map_again(run: Run, received: Sequence[Received]) -> list[MappedRecord]:
+    """Records that were read once more; those that are rejected are left out."""
+    return map_now(run, received)[0]
 
 
 def map_now(run: Run, received: Sequence[Received]) -> tuple[list[MappedRecord], list[RejectEntry]]:

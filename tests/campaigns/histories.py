@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, at_least, exactly, told
@@ -30,7 +30,9 @@ def violations(seeds: range) -> dict[int, str]:
 @contextmanager
 def light_frames() -> Iterator[None]:
     """Rows that are looked at afresh are mapped without a frame, as all others of a simulated run."""
-    with patch("cshub.pipeline.map.map_now", mapped_now), patch("cshub.pipeline.sights.map_now", mapped_now):
+    with ExitStack() as stack:
+        for step in ("diff", "recheck", "sights"):
+            stack.enter_context(patch(f"cshub.pipeline.{step}.map_now", mapped_now))
         yield
 
 

@@ -92,9 +92,7 @@ class LinkState(StrEnum):
     REJECTED = "rejected"  # failed validation; no write was tried
     FAILED = "failed"  # the target refused the write
     DELETED = "deleted"  # the target record was deleted by a person; never made again
-    MISSING = (
-        "missing"  # found gone by the other direction, or its counterpart was not to be seen; looked at by id next
-    )
+    MISSING = "missing"  # the job of the other direction found it gone; looked at by id in the next run
     GONE = "gone"  # deleted on both sides; made again when the source brings it back
     HELD = "held"  # a rebuilt ledger cannot tell which record is its counterpart; waits for a person
 

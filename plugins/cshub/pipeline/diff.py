@@ -16,7 +16,7 @@ from cshub.core.planning import Desired, PlanRow, Rule
 from cshub.core.records import Action, Link, RecordKey, RunKind
 from cshub.pipeline.extract import read_again
 from cshub.pipeline.locking import locked
-from cshub.pipeline.map import map_again, staged_rows
+from cshub.pipeline.map import map_now, staged_rows
 from cshub.pipeline.rivals import Rivals, left_out
 from cshub.pipeline.run import CHUNK, Run
 from cshub.pipeline.settle import AFTER_TAKEOVER_S, settle
@@ -86,7 +86,7 @@ def _made_afresh(run: Run, rows: Sequence[PlanRow]) -> list[PlanRow]:
     if not making:
         return list(rows)
     received = read_again(run, [row for row in rows if row.source_key in making])
-    again = plan_mapped(run, map_again(run, received))
+    again = plan_mapped(run, map_now(run, received)[0])
     fresh = {row.source_key: row for row in again if row.rule is not Rule.SOURCE_NOT_READABLE}
     return [fresh.get(row.source_key) or left_out(row) if row.source_key in making else row for row in rows]
 

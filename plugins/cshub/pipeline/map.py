@@ -79,11 +79,6 @@ def map_records(run: Run, raw: FrameRef) -> Mapped:
     return Mapped(ref, rejects, statistics)
 
 
-def map_again(run: Run, received: Sequence[Received]) -> list[MappedRecord]:
-    """Records that were read once more; those that are rejected are left out."""
-    return map_now(run, received)[0]
-
-
 def map_now(run: Run, received: Sequence[Received]) -> tuple[list[MappedRecord], list[RejectEntry]]:
     """Map a handful of records in memory, for a preview, a retry or a fresh look."""
     tally = _Tally()

@@ -11,7 +11,7 @@ from cshub.core.records import Action
 from cshub.core.values import fingerprints
 from cshub.pipeline.diff import plan_mapped
 from cshub.pipeline.extract import read_named
-from cshub.pipeline.map import map_again
+from cshub.pipeline.map import map_now
 from cshub.pipeline.run import Run
 from cshub.pipeline.taking_back import undo_rows
 
@@ -25,7 +25,7 @@ def moved_rows(run: Run, rows: Sequence[PlanRow], *, undoes: str | None = None) 
         return [row for row in rows if not _same(row, now.get(row.source_key), run.kinds)]
     origins = {row.source_key: row.origin for row in rows}
     received = [(record, origins.get(record.key, origin)) for record, origin in read_named(run, list(origins))]
-    fresh = {row.source_key: row for row in plan_mapped(run, map_again(run, received))}
+    fresh = {row.source_key: row for row in plan_mapped(run, map_now(run, received)[0])}
     return [row for row in rows if not _same(row, fresh.get(row.source_key), run.kinds)]
 
 

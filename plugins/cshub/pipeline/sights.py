@@ -44,8 +44,8 @@ class Sights:
         """Read the source over the window of a full sync, and the target over the dates of what the source has.
 
         Both are read beyond now, as their clocks may be ahead of ours, and the target as far ahead as back: its records
-        may have been moved to another date. ``back``: what the job
-        of the other direction has seen; addresses that are the same are held once.
+        may have been moved to another date. ``back``: what the job of the other direction has seen; addresses that are
+        the same are held once.
         """
         found = cls(run, addresses=back.held if back else {})
         window = choose_window(window_facts(run, Asked(full_sync=True)), run.window_rules)

@@ -6,20 +6,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from cshub.core.rebuilding import Matching
-from cshub.core.records import Link, LinkSide, LinkState, Presence
+from cshub.core.records import Link, LinkSide, Presence
 from cshub.ledger import Fence
 from cshub.pipeline.run import Run
 from cshub.pipeline.sights import Sights
-from cshub.pipeline.targets import batches
+from cshub.pipeline.targets import batches, is_alive
 
 BATCH = 500
-_ENDED = frozenset({LinkState.DELETED, LinkState.GONE})  # on both sides: set aside for good
 _PROVEN = frozenset({Presence.PRESENT, Presence.DELETED})
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``left``, ``right``: keys of records whose links stand.
+    """``left``, ``right``: keys of records whose links stand; those set aside for good on both sides do.
 
     ``broken``: links that do not. A complete reading shows one of their two records, and the other is proven to be
     gone: since the copy was made, the one that is left may have got another counterpart. ``in_doubt``: keys of records
@@ -42,7 +41,7 @@ class Standing:
             source, target = link.source.key or "", link.target.key or ""
             keys[0].add(source)
             keys[1].add(target)
-            if (source in left) != (target in right) and not {link.source.state, link.target.state} <= _ENDED:
+            if (source in left) != (target in right) and is_alive(link):
                 halves.append(link)
         known = {
             **_target_is_gone(run, [link for link in halves if link.source.key in left]),

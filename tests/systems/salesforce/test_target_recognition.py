@@ -73,4 +73,7 @@ def test_an_event_whose_texts_were_all_rewritten_is_known_by_its_moment() -> Non
 
     edited, untouched = event("a", sent["StartDateTime"]), event("b", sent["StartDateTime"], modified_at=made)
     moved = event("c", "2026-11-20T11:00:00.000Z")
-    assert recognised([moved, untouched, edited], marks_of(sent, EVENT), EVENT) == [edited]
+    marks = marks_of(sent, EVENT)
+    assert recognised([moved, untouched, edited], marks, EVENT) == [edited]
+    assert recognised([edited], marks, EVENT, alone=False) == []
+    assert recognised([edited, event("d", sent["StartDateTime"])], marks, EVENT) == []

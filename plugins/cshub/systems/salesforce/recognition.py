@@ -12,6 +12,7 @@ from cshub.core.values import fingerprint
 
 _TELLING = frozenset({Kind.TEXT, Kind.RICH_TEXT, Kind.DATE, Kind.DATETIME, Kind.ANY})
 _SAID_OFTEN = frozenset({"Type", "Status", "Priority", "ShowAs", "TaskSubtype", "Location"})
+_MOMENT_ONLY = 4
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -20,16 +21,21 @@ def marks_of(values: Mapping[str, Any], spec: ObjectSpec) -> dict[str, str]:
     return {name: _mark(name, value, spec) for name, value in values.items() if value is not None}
 
 
-def recognised(records: Iterable[TargetRecord], marks: Mapping[str, str], spec: ObjectSpec) -> list[TargetRecord]:
+def recognised(
+    records: Iterable[TargetRecord], marks: Mapping[str, str], spec: ObjectSpec, *, alone: bool = True
+) -> list[TargetRecord]:
     """Those that may be what was sent, likeliest first, of equal ones the oldest first.
 
     First those that hold all of it; then those in which automation of the org has set only what many records share,
-    such as owner or status; then those changed since that still hold half of what tells them from others; then those
-    changed since that are still planned for the same moment.
+    such as owner or status; then those changed since that still hold half of what tells them from others. Of a record
+    changed since nothing but the planned moment may be left: that tells where it is the only one so, and ``alone``: no
+    other create of its account has lost its answer.
     """
     ordered = sorted(records, key=lambda record: (record.created_at or _LONG_AGO, record.key))
     ranked = [(rank, record) for record in ordered if (rank := _rank(record, marks, spec))]
-    return [record for _, record in sorted(ranked, key=lambda pair: pair[0])]
+    sole = alone and sum(rank == _MOMENT_ONLY for rank, _ in ranked) == 1
+    likely = [item for item in ranked if sole or item[0] < _MOMENT_ONLY]
+    return [record for _, record in sorted(likely, key=lambda pair: pair[0])]
 
 
 def _rank(record: TargetRecord, marks: Mapping[str, str], spec: ObjectSpec) -> int:
@@ -46,7 +52,7 @@ def _rank(record: TargetRecord, marks: Mapping[str, str], spec: ObjectSpec) -> i
     if not _was_edited(record):
         return 0
     moments = [same for name, same in alike.items() if _kind(name, spec) is Kind.DATETIME]
-    return 3 if 2 * sum(telling) >= len(telling) else 4 if moments and all(moments) else 0
+    return 3 if 2 * sum(telling) >= len(telling) else _MOMENT_ONLY if moments and all(moments) else 0
 
 
 def _was_edited(record: TargetRecord) -> bool:

@@ -178,6 +178,7 @@ class Asking:
             self.both("links", pair, KEYS)
             self.both("links_by_target", pair, KEYS)
             self.both("links_in_state", pair, STATES[1:], seen_since=BEGIN + timedelta(minutes=5))
+            self.both("links_in_state", pair, STATES[1:], linked=True)
             self.both("count_links", pair)
             self.both("linked", pair)
             self.both("links_dated", pair, WINDOW)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cshub.core.errors import WindowError
 from cshub.core.records import RunKind
-from cshub.core.window import Window, WindowFacts, WindowRules, choose_window, next_watermark
+from cshub.core.window import Window, WindowFacts, WindowRules, choose_window, next_watermark, spans
 
 from .core_cast import NOW, STEADY
 
@@ -203,3 +203,14 @@ def test_scheduled_runs_with_any_outage_leave_no_unread_time(outages: list[int],
         read_until = window.end
         watermark = next_watermark(window, watermark, first_run=watermark is None)
         assert watermark == read_until
+
+
+@given(st.lists(MOMENTS, max_size=30), st.timedeltas(timedelta(0), 400 * DAY))
+def test_moments_that_lie_close_together_form_one_span(moments: list[datetime], gap: timedelta) -> None:
+    found = spans(moments, gap)
+    assert all(sum(first <= moment <= last for first, last in found) == 1 for moment in moments)
+    assert all(first in moments and last in moments for first, last in found)
+    assert all(later[0] - earlier[1] > gap for earlier, later in pairwise(found))
+    for first, last in found:
+        inside = sorted(moment for moment in moments if first <= moment <= last)
+        assert all(after - before <= gap for before, after in pairwise(inside))

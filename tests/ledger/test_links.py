@@ -108,6 +108,7 @@ def test_links_are_found_and_counted_by_state(ledger: Ledger) -> None:
 
     assert keys(LinkState.PARKED, LinkState.EMPTY) == ["e", "old", "p"]
     assert keys(LinkState.PARKED, seen_since=NOW - MINUTE) == ["p"]
+    assert keys(LinkState.PARKED, LinkState.EMPTY, linked=True) == ["e"]
     assert keys(LinkState.IN_STEP) == ["a"]
     assert keys(*LinkState) == ["a", "e", "old", "p"]
     assert keys() == []

@@ -77,3 +77,20 @@ def test_a_record_deleted_in_an_account_that_is_there_is_still_deleted_on_the_ot
     assert sync.outbound(full=True).statistics.deleted == 1
     assert sync.in_salesforce(gone.source_key) is None
     assert all(sync.in_salesforce(link.source_key) is not None for link in links)
+
+
+@BOTH
+def test_edited_records_of_an_account_that_vanished_are_looked_for_by_few_calls(tmp_path: Path, kind: Kind) -> None:
+    sync = calm(tmp_path, kind)
+    keys = [sync.event(Subject=f"Record {number}") for number in range(30)]
+    sync.lab.wait(minutes=5)
+    sync.round()
+    sync.lab.act("totango", "delete_account", account_id=next(iter(sync.common_accounts())))
+    sync.lab.wait(hours=2)
+    for key in keys:
+        sync.edit_salesforce(key, Description="Edited by all")
+    sync.lab.wait(minutes=5)
+    before = len(sync.lab.sandbox.log.entries)
+    assert sync.inbound().statistics.skipped == {"target_not_readable": len(keys)}
+    calls = [entry for entry in sync.lab.sandbox.log.entries[before:] if entry.service == "totango"]
+    assert len([call for call in calls if call.path != "/api/v3/tasks"]) < 15  # tasks are read by id one by one

@@ -271,7 +271,7 @@ class TargetContract:
         second = _create(case, case.changed)
         hints = [case.target.hint(_creation(case, values)) for values in (case.changed, case.values, case.changed)]
         found = case.target.find(hints)
-        assert [records[0].key for records in found] == [second.key, first.key, second.key]
+        assert [items[0].record.key for items in found] == [second.key, first.key, second.key]
         assert list(case.target.find([])) == []
 
     def test_what_cannot_be_looked_up_by_an_external_id_is_left_out(self, case: TargetCase) -> None:
@@ -438,8 +438,8 @@ def _delete(case: TargetCase, key: RecordKey) -> Verdict:
 
 
 def _found(case: TargetCase, values: Mapping[str, Any]) -> list[str]:
-    (records,) = case.target.find([case.target.hint(_creation(case, values))])
-    return [record.key for record in records]
+    (items,) = case.target.find([case.target.hint(_creation(case, values))])
+    return [item.record.key for item in items]
 
 
 def _read(case: TargetCase, key: RecordKey) -> TargetRecord:

@@ -11,7 +11,7 @@ import typer
 
 from cshub.cli.screen import Screen, grid, shown
 from cshub.core.errors import AmbiguousWrite, NotFound, RequestRefused
-from cshub.core.records import TargetRecord
+from cshub.core.ports import Candidate
 
 LOOKS_S = (0.0, 2.0, 5.0)  # waits before each look for what a lost create may have made
 PREVIEW = 120  # characters of a value that are shown before it is sent
@@ -22,7 +22,7 @@ Flow = Annotated[str | None, typer.Option(help="Flow, by name or id. Default of 
 class Finder(Protocol):
     """Recognises what a create has made; see :meth:`cshub.core.ports.Target.find`."""
 
-    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[TargetRecord]]: ...
+    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Candidate]]: ...
 
 
 def create_once(
@@ -33,14 +33,14 @@ def create_once(
     What fits the hint is read before, so that an older record alike is not taken for the new one. Raises
     :class:`AmbiguousWrite` when nothing new is found; it names the command ``look``, which shows what there is.
     """
-    before = {record.key for record in finder.find([hint])[0]}
+    before = {item.record.key for item in finder.find([hint])[0]}
     try:
         return create()
     except AmbiguousWrite as lost:
         screen.note(f"{str(lost).split('. ')[0]}. Looking whether it was made.")
         for wait_s in LOOKS_S:
             sleep(wait_s)
-            made = [record.key for record in finder.find([hint])[0] if record.key not in before]
+            made = [item.record.key for item in finder.find([hint])[0] if item.record.key not in before]
             if made:
                 return int(made[0])
         raise AmbiguousWrite(

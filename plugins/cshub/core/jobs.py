@@ -198,7 +198,12 @@ class WindowSettings(Model):
         float, Field(ge=0, le=3660, description="read beyond the window's end, for records dated in the future")
     ] = 0
     pending_days: Annotated[
-        float, Field(ge=0, le=3660, description="how long empty, parked, rejected and failed records are read again")
+        float,
+        Field(
+            ge=0,
+            le=3660,
+            description="how long a record waits for its content or to be made; a change of a synced one always waits",
+        ),
     ] = 90
     full_sync_days: Annotated[float, Field(gt=0, le=3660, description="how far back a full sync reads")] = 730
 

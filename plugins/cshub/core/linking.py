@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cshub.core.objects import Kind
 from cshub.core.plan import side_document, side_of
 from cshub.core.planning import PlanRow
+from cshub.core.ports import Candidate
 from cshub.core.records import Action, Intent, Link, LinkSide, LinkState, Operation, Pair, RecordKey, TargetRecord
 from cshub.core.values import fingerprints, moment_or_midnight
 
@@ -100,6 +101,30 @@ def intent_hint(row: PlanRow, find: Mapping[str, Any], *, kinds: Mapping[str, Ki
         "rule": row.rule.value,
         "changes": [[change.field, change.before, change.after, change.winner] for change in row.changes],
     }
+
+
+def shared_out(
+    intents: Sequence[Intent], candidates: Sequence[Sequence[Candidate]], taken: Set[str], *, apart: timedelta
+) -> dict[int, TargetRecord]:
+    """Intent id → the record that its create has made; of creates that made none, nothing.
+
+    ``candidates``: for each intent, as :meth:`~cshub.core.ports.Target.find` tells them. ``taken``: keys of records
+    that are linked. A record is that of one create only, and none is older than its create by more than ``apart``,
+    which clocks may differ. One that may be that of several goes to the one it fits best, and of equal ones to that
+    with least choice.
+    """
+    choices: list[tuple[int, int, int, TargetRecord]] = []
+    for intent, items in zip(intents, candidates, strict=True):
+        oldest = intent.begun_at - apart
+        free = [item for item in items if item.record.key not in taken and (item.record.created_at or oldest) >= oldest]
+        choices += [(item.doubt, len(free), intent.id, item.record) for item in free]
+    found: dict[int, TargetRecord] = {}
+    given: set[str] = set()
+    for _, _, number, record in sorted(choices, key=lambda choice: choice[:3]):
+        if number not in found and record.key not in given:
+            given.add(record.key)
+            found[number] = record
+    return found
 
 
 def found_done(intent: Intent, link: Link | None, record: TargetRecord, *, kinds: Mapping[str, Kind]) -> Link:

@@ -54,6 +54,17 @@ class Lookup:
         return math.ceil(records / self.ids_a_call)
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A record that a create with a lost answer may have made.
+
+    ``doubt``: 0 where it surely is; the higher, the less it still holds of what was sent.
+    """
+
+    record: TargetRecord
+    doubt: int = 0
+
+
 class CallCounter(Protocol):
     @property
     def calls(self) -> int:
@@ -184,7 +195,7 @@ class Target(CallCounter, Protocol):
         """What :meth:`find` needs to recognise the record that this create makes. JSON-ready."""
         ...
 
-    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[TargetRecord]]:
+    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Candidate]]:
         """For each hint the records that a lost create may have made, likeliest first; those edited since included.
 
         Read from the place that shows writes at once.

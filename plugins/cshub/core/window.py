@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -44,6 +44,17 @@ class Window:
 
     def as_text(self) -> str:
         return f"{self.start:%Y-%m-%d %H:%M} … {self.end:%Y-%m-%d %H:%M} UTC"
+
+
+def spans(moments: Iterable[datetime], gap: timedelta) -> list[tuple[datetime, datetime]]:
+    """First and last of each group of moments in which no two neighbours are further apart than ``gap``."""
+    found: list[tuple[datetime, datetime]] = []
+    for moment in sorted(moments):
+        if found and moment - found[-1][1] <= gap:
+            found[-1] = (found[-1][0], moment)
+        else:
+            found.append((moment, moment))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

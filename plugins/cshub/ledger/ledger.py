@@ -199,13 +199,13 @@ class Ledger:
         return self._links.alike(pair, key)
 
     def links_in_state(
-        self, pair: Pair, states: Collection[LinkState], *, seen_since: datetime | None = None
+        self, pair: Pair, states: Collection[LinkState], *, seen_since: datetime | None = None, linked: bool = False
     ) -> list[Link]:
         """Links whose source side is in one of ``states``, in order of source key.
 
-        Only those with a source key, and first seen at ``seen_since`` or later.
+        Only those with a source key, first seen at ``seen_since`` or later, and if ``linked`` with a target key too.
         """
-        return self._links.in_state(pair, states, seen_since)
+        return self._links.in_state(pair, states, seen_since, linked=linked)
 
     def count_links(self, pair: Pair) -> dict[LinkState, int]:
         """State of the source side → number of links with a source key; states without links are left out."""

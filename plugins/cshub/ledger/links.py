@@ -43,10 +43,14 @@ class LinkBook:
         with self._database.reading() as connection:
             return list(self._found(connection, pair, WHOLE_LINKS.where(link.c.pair_id == pair.number, or_(*fits))))
 
-    def in_state(self, pair: Pair, states: Collection[LinkState], seen_since: datetime | None) -> list[Link]:
+    def in_state(
+        self, pair: Pair, states: Collection[LinkState], seen_since: datetime | None, *, linked: bool
+    ) -> list[Link]:
         here = and_(link.c.pair_id == pair.number, source_key(pair).is_not(None), _is_in(source_state(pair), states))
         if seen_since is not None:
             here = and_(here, link.c.first_seen_at >= seen_since)
+        if linked:
+            here = and_(here, IS_LINKED)
         with self._database.reading() as connection:
             return list(self._found(connection, pair, WHOLE_LINKS.where(here).order_by(source_key(pair))))
 

@@ -38,6 +38,7 @@ _TOLD_GONE = frozenset({Presence.DELETED, Presence.ACCOUNT_GONE})
 
 _FACTS = ("source_key", "origin", "presence", "modified_at", "created_at", "dated_at", "account_id", "extra", "body")
 RAW_SCHEMA = pa.schema([(name, pa.string()) for name in _FACTS])
+_UNTIL_DONE = tuple(set(RETRIED_STATES) - {LinkState.EMPTY})
 LOOKED_UP = 2000  # links looked up, and records asked for by id, at a time
 ORIGINS: Mapping[LinkState, Origin] = {
     LinkState.EMPTY: Origin.PENDING,
@@ -213,10 +214,10 @@ def _missing(run: Run, window: Window, seen: set[str], *, full: bool) -> Iterato
 
 
 def _waiting(run: Run) -> dict[str, tuple[Origin, RecordKey]]:
+    """Records without counterpart wait for so many days; a change of a synced one as long as it takes."""
     since = run.clock.now() - run.bound.window.pending
     links = run.ledger.links_in_state(run.pair, RETRIED_STATES, seen_since=since)
-    # a record found missing is no matter of how long ago it was first seen
-    links += run.ledger.links_in_state(run.pair, [LinkState.MISSING])
+    links += run.ledger.links_in_state(run.pair, _UNTIL_DONE, linked=True)
     return {link.source_key: (ORIGINS[link.state], link.source.address or RecordKey(link.source_key)) for link in links}
 
 

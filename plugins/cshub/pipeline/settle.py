@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from cshub.core.errors import StateError
-from cshub.core.linking import found_done
+from cshub.core.linking import found_done, shared_out
 from cshub.core.records import DecisionEntry, Intent, Operation, RecordKey, TargetRecord
 from cshub.core.values import fingerprints
 from cshub.ledger import Closing
@@ -71,19 +71,10 @@ def _settle(writer: Writer, intents: Sequence[Intent]) -> dict[str, Operation]:
 
 
 def _created(run: Run, intents: Sequence[Intent]) -> Found:
-    """The record of each create, if it was made; two creates of the same text never share one."""
+    """The record of each create, if it was made."""
     candidates = run.target.find([intent.hint["find"] for intent in intents])
-    keys = [record.key for records in candidates for record in records]
-    taken = set(run.ledger.links_by_target(run.pair, keys))
-    found: dict[int, TargetRecord] = {}
-    for intent, records in zip(intents, candidates, strict=True):
-        oldest = intent.begun_at - CLOCKS_APART
-        free = (item for item in records if item.key not in taken and (item.created_at or oldest) >= oldest)
-        record = next(free, None)
-        if record is not None:
-            taken.add(record.key)
-            found[intent.id] = record
-    return found
+    taken = run.ledger.links_by_target(run.pair, [item.record.key for items in candidates for item in items])
+    return shared_out(intents, candidates, taken.keys(), apart=CLOCKS_APART)
 
 
 def _updated(run: Run, intents: Sequence[Intent]) -> Found:

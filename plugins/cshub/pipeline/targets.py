@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -12,13 +12,14 @@ from cshub.core.objects import Role
 from cshub.core.planning import Desired, PlanRules, TargetView
 from cshub.core.records import Link, LinkState, Origin, Presence, TargetRecord
 from cshub.core.values import moment_or_midnight
-from cshub.core.window import Window
+from cshub.core.window import Window, spans
 from cshub.pipeline.adoption import Adoption
 from cshub.pipeline.run import Run
 
 SEARCH_LAG = timedelta(minutes=5)
 """A search may show the state before our own write: seconds (docs/vendors/totango.md §6.2), here with room."""
 READ_BATCH = 2000
+SEARCHED_AT_ONCE = timedelta(days=1)  # dates of records no further apart than this are searched by one read
 ItemT = TypeVar("ItemT")
 
 
@@ -94,12 +95,21 @@ class Targets:
 
     def _read_released(self, desired: Sequence[Desired]) -> None:
         """Look where a record that waited is about to be made: somebody else may have made it since."""
+        self._search_dates_of(
+            item
+            for item in desired
+            if item.origin is not Origin.WINDOW
+            and item.account_id
+            and item.skip_reason is None
+            and self._alive(item.source_key) is None
+        )
+
+    def _search_dates_of(self, desired: Iterable[Desired]) -> None:
+        """Search where these records are dated; dates that lie close together at once."""
         name = self.run.mapping.attribute_with(Role.DATE)
-        for item in desired:
-            waited = item.origin is not Origin.WINDOW and item.account_id and self._alive(item.source_key) is None
-            if name and waited and item.skip_reason is None and item.values.get(name):
-                moment = moment_or_midnight(item.values[name])
-                self._search(moment, moment)
+        given = [item.values[name] for item in desired if name and item.values.get(name)]
+        for first, last in spans([moment_or_midnight(value) for value in given], SEARCHED_AT_ONCE):
+            self._search(first, last)
 
     def _search(self, first: datetime, last: datetime) -> None:
         for page in self.run.target.read_window(Window(first, last + timedelta(milliseconds=1))):
@@ -124,12 +134,8 @@ class Targets:
         if self.run.target.lookup.is_cheap:
             return
         unproven = {key.key for key in wanted} - self.proven.keys() - self.by_key.keys()
-        name = self.run.mapping.attribute_with(Role.DATE)
-        for item in desired:
-            link = self.links.get(item.source_key)
-            if name and link is not None and link.target_key in unproven and item.values.get(name):
-                moment = moment_or_midnight(item.values[name])
-                self._search(moment, moment)
+        links = ((item, self.links.get(item.source_key)) for item in desired)
+        self._search_dates_of(item for item, link in links if link is not None and link.target_key in unproven)
 
     def _searched(self, key: str) -> TargetView | None:
         record = self.by_key.get(key)

@@ -196,12 +196,14 @@ class MemoryLedger:
         }
 
     def links_in_state(
-        self, pair: Pair, states: Collection[LinkState], *, seen_since: datetime | None = None
+        self, pair: Pair, states: Collection[LinkState], *, seen_since: datetime | None = None, linked: bool = False
     ) -> list[Link]:
         return [
             link
             for link in self._sorted(pair)
-            if link.state in states and (seen_since is None or (link.first_seen_at or seen_since) >= seen_since)
+            if link.state in states
+            and (seen_since is None or (link.first_seen_at or seen_since) >= seen_since)
+            and (link.is_linked or not linked)
         ]
 
     def count_links(self, pair: Pair) -> dict[LinkState, int]:

@@ -17,7 +17,7 @@ from cshub.core.errors import (
     ServiceUnavailable,
     ShortRead,
 )
-from cshub.core.ports import ById, Lookup, Reading, Verdict, Write
+from cshub.core.ports import ById, Candidate, Lookup, Reading, Verdict, Write
 from cshub.core.records import Operation, Page, Presence, RecordKey, SourceRecord, TargetRecord
 from cshub.core.window import Window
 from cshub.pipeline.guard import SendGuard
@@ -185,18 +185,18 @@ class TargetPort(Port):
         values = {name: write.values.get(name) for name in names}
         return {"account": write.account_id, "values": values, "external_id": write.external_id}
 
-    def find(self, hints: Sequence[Mapping[str, Any]]) -> list[list[TargetRecord]]:
+    def find(self, hints: Sequence[Mapping[str, Any]]) -> list[list[Candidate]]:
         self._call("find", Trouble.BUSY)
         lost = Counter(hint["account"] for hint in hints)
         return [self._fitting(hint, alone=lost[hint["account"]] == 1) for hint in hints]
 
-    def _fitting(self, hint: Mapping[str, Any], *, alone: bool) -> list[TargetRecord]:
+    def _fitting(self, hint: Mapping[str, Any], *, alone: bool) -> list[Candidate]:
         """By the id that they carry, if they do. Else those the hub made that hold what was sent, the oldest first;
         then those edited since that hold half of it. By the moment alone the desk tells any, the CRM a sole one.
         """
         here = [held for held in self.service.alive() if held.account == hint["account"] and held.by_hub]
         if self.service.system == CRM and self.service.keeps_external_ids:
-            return [self.service.as_target(held) for held in here if held.external_id == hint["external_id"]]
+            return [Candidate(self.service.as_target(held)) for held in here if held.external_id == hint["external_id"]]
         sent = {name: value for name, value in hint["values"].items() if value is not None}
         alike = {held.key: [held.values.get(name) == value for name, value in sent.items()] for held in here}
         date = DATES[self.service.system]
@@ -206,4 +206,5 @@ class TargetPort(Port):
         dated = [held for held in edited if held not in half and held.values[date] == sent.get(date)]
         if self.service.system == CRM and not (alone and len(dated) == 1):
             dated = []
-        return [self.service.as_target(held) for held in (*whole, *half, *dated)]
+        ranked = ((1, whole), (2, half), (3, dated))
+        return [Candidate(self.service.as_target(held), doubt) for doubt, rank in ranked for held in rank]

@@ -379,10 +379,10 @@ def test_a_lost_create_is_found_though_somebody_has_edited_it_since(sandbox: San
     hint = orjson.loads(orjson.dumps(target.hint(write)))
     assert isinstance(only(target, write).error, AmbiguousWrite)
     (found,) = target.find([hint])
-    (key,) = (item.key for item in found)
+    (key,) = (item.record.key for item in found)
     sandbox.clock.advance(timedelta(minutes=1))
     act(sandbox, "edit_record", id=key, fields={"Subject": "Renamed"})
-    assert [item.key for item in target.find([hint])[0]] == [key]
+    assert [item.record.key for item in target.find([hint])[0]] == [key]
     act(sandbox, "edit_record", id=key, fields={"Description": "Anew", "StartDateTime": "2026-01-01T08:00:00Z"})
     assert target.find([hint]) == [[]]
 
@@ -412,7 +412,7 @@ def test_two_hundred_lost_creates_are_looked_for_in_few_calls(sandbox: Sandbox) 
     assert {type(verdict.error) for verdict in target.write(writes)} == {AmbiguousWrite}
     calls = target.calls
     found = target.find([target.hint(write) for write in writes])
-    assert [records[0].values["Subject"] for records in found] == [write.values["Subject"] for write in writes]
+    assert [items[0].record.values["Subject"] for items in found] == [write.values["Subject"] for write in writes]
     assert target.calls - calls <= 2
 
 

@@ -145,5 +145,5 @@ class TestEventsWithAnExternalId(SalesforceTargetCase):
         writes = [replace(_creation(case), external_id=f"Source-{number}") for number in range(3)]
         made = [verdict.key.key for verdict in case.target.write(writes) if verdict.key]
         found = case.target.find([case.target.hint(write) for write in reversed(writes)])
-        assert [records[0].key for records in found] == made[::-1]
+        assert [items[0].record.key for items in found] == made[::-1]
         assert list(case.target.find([])) == []

@@ -27,7 +27,7 @@ def shown(key: str, *, edited: bool = False, age_s: int = 0, **values: Any) -> T
 
 
 def found(*records: TargetRecord) -> list[str]:
-    return [record.key for record in recognised(records, marks_of(SENT, TASK), TASK)]
+    return [item.record.key for item in recognised(records, marks_of(SENT, TASK), TASK)]
 
 
 def test_what_holds_all_that_was_sent_comes_first_the_oldest_before_others() -> None:
@@ -60,7 +60,7 @@ def test_moments_are_the_same_in_every_notation_and_nulls_say_nothing() -> None:
     marks = marks_of({"StartDateTime": "2026-11-20T10:00:00.000Z", "Location": None}, EVENT)
     assert marks.keys() == {"StartDateTime"}
     record = TargetRecord("a", "001", {"StartDateTime": "2026-11-20T11:00:00.000+01:00"}, created_at=NOW)
-    assert recognised([record], marks, EVENT) == [record]
+    assert [item.record for item in recognised([record], marks, EVENT)] == [record]
 
 
 def test_an_event_whose_texts_were_all_rewritten_is_known_by_its_moment() -> None:
@@ -74,6 +74,6 @@ def test_an_event_whose_texts_were_all_rewritten_is_known_by_its_moment() -> Non
     edited, untouched = event("a", sent["StartDateTime"]), event("b", sent["StartDateTime"], modified_at=made)
     moved = event("c", "2026-11-20T11:00:00.000Z")
     marks = marks_of(sent, EVENT)
-    assert recognised([moved, untouched, edited], marks, EVENT) == [edited]
+    assert [item.record for item in recognised([moved, untouched, edited], marks, EVENT)] == [edited]
     assert recognised([edited], marks, EVENT, alone=False) == []
     assert recognised([edited, event("d", sent["StartDateTime"])], marks, EVENT) == []

@@ -62,8 +62,8 @@ def delete(target: TotangoTouchpoints, key: RecordKey) -> Verdict:
 
 
 def found(target: TotangoTouchpoints, account_id: str, values: Mapping[str, Any]) -> Sequence[TargetRecord]:
-    (records,) = target.find([target.hint(Write(Operation.CREATE, None, account_id, values))])
-    return records
+    (items,) = target.find([target.hint(Write(Operation.CREATE, None, account_id, values))])
+    return [item.record for item in items]
 
 
 def values_of(**more: Any) -> dict[str, Any]:

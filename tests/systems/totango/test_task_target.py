@@ -50,8 +50,8 @@ def update(target: TotangoTasks, key: RecordKey, values: Mapping[str, Any], *cha
 
 
 def found(target: TotangoTasks, account_id: str, values: Mapping[str, Any]) -> Sequence[TargetRecord]:
-    (records,) = target.find([target.hint(Write(Operation.CREATE, None, account_id, values))])
-    return records
+    (items,) = target.find([target.hint(Write(Operation.CREATE, None, account_id, values))])
+    return [item.record for item in items]
 
 
 def task(sandbox: Sandbox, key: str) -> dict[str, Any]:
@@ -207,8 +207,8 @@ def test_many_hints_of_one_account_need_one_timeline(sandbox: Sandbox) -> None:
         target.hint(Write(Operation.CREATE, None, account, values_of(title=f"Task {number}"))) for number in range(3)
     ]
     before = target.calls
-    records = target.find(hints)
-    assert [[record.key for record in one] for one in records] == [[key.key] for key in keys]
+    found = target.find(hints)
+    assert [[item.record.key for item in items] for items in found] == [[key.key] for key in keys]
     assert target.calls - before == 1 + 3
 
 
@@ -221,7 +221,7 @@ def test_the_titles_of_many_lost_creates_come_from_one_export(sandbox: Sandbox, 
     keys = [create(target, account, values) for account, values in wanted]
     hints = [target.hint(Write(Operation.CREATE, None, account, values)) for account, values in wanted]
     before = target.calls
-    assert [[record.key for record in one] for one in target.find(hints)] == [[key.key] for key in keys]
+    assert [[item.record.key for item in items] for items in target.find(hints)] == [[key.key] for key in keys]
     assert target.calls - before == calls
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cshub.core.objects import Kind, ObjectSpec
+from cshub.core.ports import Candidate
 from cshub.core.records import TargetRecord
 from cshub.core.values import fingerprint
 
@@ -23,7 +24,7 @@ def marks_of(values: Mapping[str, Any], spec: ObjectSpec) -> dict[str, str]:
 
 def recognised(
     records: Iterable[TargetRecord], marks: Mapping[str, str], spec: ObjectSpec, *, alone: bool = True
-) -> list[TargetRecord]:
+) -> list[Candidate]:
     """Those that may be what was sent, likeliest first, of equal ones the oldest first.
 
     First those that hold all of it; then those in which automation of the org has set only what many records share,
@@ -34,8 +35,8 @@ def recognised(
     ordered = sorted(records, key=lambda record: (record.created_at or _LONG_AGO, record.key))
     ranked = [(rank, record) for record in ordered if (rank := _rank(record, marks, spec))]
     sole = alone and sum(rank == _MOMENT_ONLY for rank, _ in ranked) == 1
-    likely = [item for item in ranked if sole or item[0] < _MOMENT_ONLY]
-    return [record for _, record in sorted(likely, key=lambda pair: pair[0])]
+    likely = [Candidate(record, rank) for rank, record in ranked if sole or rank < _MOMENT_ONLY]
+    return sorted(likely, key=lambda candidate: candidate.doubt)
 
 
 def _rank(record: TargetRecord, marks: Mapping[str, str], spec: ObjectSpec) -> int:

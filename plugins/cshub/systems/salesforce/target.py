@@ -10,7 +10,7 @@ from typing import Any
 from cshub.core.errors import DataError, SpecError
 from cshub.core.ids import has_lost_its_case, is_salesforce_id, to_18
 from cshub.core.objects import ObjectSpec
-from cshub.core.ports import ById, Lookup, Verdict, Write
+from cshub.core.ports import ById, Candidate, Lookup, Verdict, Write
 from cshub.core.records import RecordKey, TargetRecord
 from cshub.core.validate_online import OptionFault, refuse_options
 from cshub.core.window import Window
@@ -115,14 +115,15 @@ class SalesforceTarget(SalesforcePort):
         marks = marks_of(said, self._reader.spec)
         return {"account_id": write.account_id, "external_id": write.external_id, "marks": marks}
 
-    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[TargetRecord]]:
+    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Candidate]]:
         """With an external id field, the records that carry it; else those that this user made for the hint's account.
 
         Of these, the ones that hold all that was sent, oldest first; then those edited since that hold half of it.
         """
         if self._options.external_id_field is not None:
             known = self._reader.by_external_id([hint["external_id"] for hint in hints])
-            return [[known[key]] if (key := hint["external_id"].lower()) in known else [] for hint in hints]
+            keys = [hint["external_id"].lower() for hint in hints]
+            return [[Candidate(known[key])] if key in known else [] for key in keys]
         names = {name for hint in hints for name in hint["marks"]}
         made = self._reader.made_by_us({hint["account_id"] for hint in hints}, names)
         lost = Counter(hint["account_id"] for hint in hints)

@@ -7,8 +7,10 @@ from typing import Any
 
 import xxhash
 
+from cshub.core.ports import Candidate
 from cshub.core.text import loose_form, normalise_text
 from cshub.systems.totango.models import Touchpoint, TouchpointFields
+from cshub.systems.totango.touchpoint_reader import target_record
 
 _SAME_MOMENT_MS = 1000
 
@@ -25,12 +27,14 @@ def hint_of(account_id: str, fields: TouchpointFields) -> dict[str, Any]:
     }
 
 
-def recognised(notes: Iterable[Touchpoint], hint: Mapping[str, Any]) -> list[Touchpoint]:
-    """Those with this date, author, subject and content, oldest first; then those that an edit may have changed."""
+def recognised(notes: Iterable[Touchpoint], hint: Mapping[str, Any]) -> list[Candidate]:
+    """Those with this date, author, subject and content, oldest first; then those that an edit may have changed.
+
+    Of these, first the ones that still have the content, which tells more than a date.
+    """
     distinct = sorted({note.note_id: note for note in notes}.values(), key=_creation)
-    matching = [note for note in distinct if _fits(note, hint)]
-    edited = [note for note in distinct if note not in matching and _fits_but_for_an_edit(note, hint)]
-    return [*matching, *edited]
+    ranked = [(rank, note) for note in distinct if (rank := _rank(note, hint))]
+    return [Candidate(target_record(note), rank) for rank, note in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def text_digests(text: str | None) -> set[str]:
@@ -48,12 +52,17 @@ def _fits(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
     return _has_date(note, hint) and _has_author(note, hint) and _has_content(note, hint)
 
 
-def _fits_but_for_an_edit(note: Touchpoint, hint: Mapping[str, Any]) -> bool:
-    """Whether an edit may be all that tells the note from what the hint describes."""
+def _rank(note: Touchpoint, hint: Mapping[str, Any]) -> int:
+    """1 to 3, the likeliest first; 0 for a note of which not even an edit may be all that tells it from the hint."""
+    if _fits(note, hint):
+        return 1
     if note.last_edit_ms is None or note.creation_ms is None or hint["timestamp_ms"] is None:
-        return False
-    tells_something = hint["content"] != _digest("")
-    return _has_author(note, hint) and (_has_date(note, hint) or (tells_something and _has_content(note, hint)))
+        return 0
+    if not _has_author(note, hint):
+        return 0
+    if hint["content"] != _digest("") and _has_content(note, hint):
+        return 2
+    return 3 if _has_date(note, hint) else 0
 
 
 def _has_date(note: Touchpoint, hint: Mapping[str, Any]) -> bool:

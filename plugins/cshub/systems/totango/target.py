@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from cshub.core.errors import NotFound
-from cshub.core.ports import ById, Lookup, Verdict, Write
+from cshub.core.ports import ById, Candidate, Lookup, Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
 from cshub.core.text import html_to_text, is_wrapped_html, length, truncate, wrap_html
 from cshub.core.validate_online import OptionFault, refuse_options
@@ -92,7 +92,7 @@ class TotangoTouchpoints(TotangoPort):
     def hint(self, write: Write) -> Mapping[str, Any]:
         return hint_of(write.account_id, self._fields(write.values))
 
-    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[TargetRecord]]:
+    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Candidate]]:
         """Touchpoints of the hint's account with its date, author, subject and content, oldest first.
 
         One timeline per account. Survives what the service does to a text: tags stripped, a line end added, the author
@@ -102,14 +102,14 @@ class TotangoTouchpoints(TotangoPort):
         by_account: dict[str, list[int]] = defaultdict(list)
         for at, hint in enumerate(hints):
             by_account[hint["account_id"]].append(at)
-        found: dict[int, list[TargetRecord]] = {}
+        found: dict[int, list[Candidate]] = {}
         for account_id, places in by_account.items():
             timeline, is_whole = self._reader.timeline(account_id)
             for at in places:
                 notes, moment = timeline, hints[at]["timestamp_ms"]
                 if not is_whole and moment is not None:
                     notes = [*timeline, *self._reader.around(account_id, moment)]
-                found[at] = [target_record(note) for note in recognised(notes, hints[at])]
+                found[at] = recognised(notes, hints[at])
         return [found[at] for at in range(len(hints))]
 
     def write(self, writes: Sequence[Write]) -> Sequence[Verdict]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from cshub.core.errors import DataError, NotFound, SpecError
-from cshub.core.ports import ById, Lookup, Verdict, Write
+from cshub.core.ports import ById, Candidate, Lookup, Verdict, Write
 from cshub.core.records import Operation, RecordKey, TargetRecord
 from cshub.core.text import without_active_markup
 from cshub.core.validate_online import OptionFault, refuse_options
@@ -92,7 +92,7 @@ class TotangoTasks(TotangoPort):
     def hint(self, write: Write) -> Mapping[str, Any]:
         return hint_of(write.account_id, _fields(write.values, write.values.keys()))
 
-    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[TargetRecord]]:
+    def find(self, hints: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Candidate]]:
         """Tasks of the hint's account that began with its description, due date, priority and assignee, oldest first.
 
         One timeline per account tells which they are. Their titles, which it does not show, come from the export where
@@ -104,7 +104,7 @@ class TotangoTasks(TotangoPort):
         fitting = [logs[hint["account_id"]].begun_alike(hint) for hint in hints]
         rows = self._reader.shown({change.task_id for changes in fitting for change in changes})
         return [
-            [task.as_target() for task in _likeliest(changes, hint, logs[hint["account_id"]].last, rows)]
+            _likeliest(changes, hint, logs[hint["account_id"]].last, rows)
             for hint, changes in zip(hints, fitting, strict=True)
         ]
 
@@ -176,7 +176,7 @@ class _Log:
 
 def _likeliest(
     changes: Sequence[TaskChange], hint: Mapping[str, Any], last: Mapping[str, TaskChange], rows: Mapping[str, Row]
-) -> list[Task]:
+) -> list[Candidate]:
     """Those of the tasks that bear the hint's title; then those changed since that bear another one."""
     titled: list[Task] = []
     renamed: list[Task] = []
@@ -189,7 +189,7 @@ def _likeliest(
             titled.append(task)
         elif last[first.task_id].event_id != first.event_id:
             renamed.append(task)
-    return [*titled, *renamed]
+    return [Candidate(task.as_target(), doubt) for doubt, tasks in ((1, titled), (2, renamed)) for task in tasks]
 
 
 def _begun(first: TaskChange, task: Task) -> Task:

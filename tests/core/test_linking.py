@@ -1,0 +1,70 @@
+"""Which record a create with a lost answer has made."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cshub.core.linking import shared_out
+from cshub.core.ports import Candidate
+from cshub.core.records import Intent, Operation, Pair, TargetRecord
+
+from .core_cast import NOW
+
+APART = timedelta(minutes=10)
+NAMES = ("x", "y", "z")
+OFFERS = st.lists(st.dictionaries(st.sampled_from(NAMES), st.integers(1, 3)), min_size=1, max_size=4)
+
+
+def create(number: int, **more: Any) -> Intent:
+    facts = {"source_key": f"s{number}", "run_id": "r", "begun_at": NOW, "target_key": None, "payload_hash": "0"}
+    return Intent(number, Pair(1), operation=Operation.CREATE, hint={}, **{**facts, **more})
+
+
+def made(key: str, age: timedelta = timedelta(0)) -> TargetRecord:
+    return TargetRecord(key, "acme", {}, created_at=NOW - age)
+
+
+def given_to(*offers: dict[str, int], taken: tuple[str, ...] = ()) -> dict[int, str]:
+    """Intent → record, where each intent is offered records (name → doubt)."""
+    candidates = [[Candidate(made(name), doubt) for name, doubt in offer.items()] for offer in offers]
+    found = shared_out([create(number) for number in range(len(offers))], candidates, set(taken), apart=APART)
+    return {number: record.key for number, record in found.items()}
+
+
+def test_a_record_goes_to_the_create_it_fits_best_not_to_the_first_that_asks() -> None:
+    assert given_to({"x": 3}, {"x": 1}) == {1: "x"}
+    assert given_to({"x": 1, "y": 1}, {"x": 1, "y": 1}) == {0: "x", 1: "y"}
+
+
+def test_of_equal_ones_the_create_with_least_choice_is_served_first() -> None:
+    assert given_to({"x": 1, "y": 1}, {"x": 1}) == {0: "y", 1: "x"}
+
+
+def test_what_is_linked_or_older_than_the_create_is_nobody_s() -> None:
+    assert given_to({"x": 1}, taken=("x",)) == {}
+    for age, found in ((timedelta(minutes=9), 1), (timedelta(minutes=11), 0)):
+        assert len(shared_out([create(1)], [[Candidate(made("x", age))]], set(), apart=APART)) == found
+
+
+@given(OFFERS)
+def test_no_record_is_given_twice_and_none_is_left_that_somebody_lacks(offers: list[dict[str, int]]) -> None:
+    found = given_to(*offers)
+    assert len(set(found.values())) == len(found)
+    for number, offer in enumerate(offers):
+        if number in found:
+            assert found[number] in offer
+        else:
+            assert offer.keys() <= set(found.values())
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_order_in_which_creates_are_asked_for_does_not_matter(order: tuple[int, ...]) -> None:
+    offers = [{"x": 1}, {"x": 2, "y": 2}, {"y": 1, "z": 3}]
+    found = given_to(*(offers[number] for number in order))
+    assert {order[place]: key for place, key in found.items()} == {0: "x", 2: "y"}

@@ -88,6 +88,14 @@ ONCE_WRONG = {
         ),
         keeps_external_ids=False,
     ),
+    "a record that a lost create made is not made back when it is deleted before that is settled": History(
+        407430,
+        (
+            Step(Does.CREATE, CRM, 908),
+            Step(Does.CRASH, CRM, 174, pause_s=21600.0),
+            Step(Does.OVERTAKEN, DESK, 845, pause_s=90.0),
+        ),
+    ),
     "a run of named records leaves the watermark where it is": History(
         0,
         (*TWO_EVENTS, Step(Does.RUN, CRM), Step(Does.EDIT, CRM, pause_s=HOURS_S), Step(Does.NAMED, CRM, 1)),

@@ -13,7 +13,7 @@ from cshub.core.mapping import MappedRecord
 from cshub.core.objects import Role
 from cshub.core.plan import PLAN_COLUMNS, PlanCounts, count_plan, in_step, plan_digest, plan_frame, plan_rows
 from cshub.core.planning import Desired, PlanRow, Rule
-from cshub.core.records import Action, Link, RecordKey, RunKind
+from cshub.core.records import Action, Link, Operation, RecordKey, RunKind
 from cshub.pipeline.extract import read_again
 from cshub.pipeline.locking import locked
 from cshub.pipeline.map import map_now, staged_rows
@@ -56,15 +56,18 @@ def plan_settled(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
     """One plan row per mapped record. Nothing is written to either system.
 
     Writes whose answers an earlier run lost, in either direction, are settled first: a plan made before that would be
-    wrong. A record that another run has written since this one began to read it is left to the next run; one that is
-    to be made is read again where another run may have read a later change of it.
+    wrong. A record that another run has written since this one began to read it is left to the next run. One that is
+    to be made is read again where another run may have read a later change of it, or where it may be the hub's own:
+    read after a lost create had made it, and deleted before that was settled.
     """
     rivals = Rivals.of(run)
-    if run.kind is not RunKind.DRY and run.ledger.open_intents(run.pair):
+    lost = run.ledger.open_intents(run.pair) if run.kind is not RunKind.DRY else []
+    if lost:
         with locked(run) as fence:
             settle(Writer(run, fence), patience_s=AFTER_TAKEOVER_S)
     rows = rivals.without_outdated(plan_mapped(run, records))
-    return _made_afresh(run, rows) if rivals.have_passed_changes else rows
+    may_have_read_own = any(intent.pair != run.pair and intent.operation is Operation.CREATE for intent in lost)
+    return _made_afresh(run, rows) if rivals.have_passed_changes or may_have_read_own else rows
 
 
 def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:

@@ -9,7 +9,7 @@ from typing import Any
 from cshub.core.records import Operation
 from cshub.core.stats import RunStatistics
 from tests.campaigns.simulation.hub import CHANNELS, Hub
-from tests.campaigns.simulation.services import CRM, DESK, OTHER, SYSTEMS, Done, Held
+from tests.campaigns.simulation.services import CRM, DESK, OTHER, SYSTEMS, Done, Held, Trouble
 
 WRITES = {Operation.CREATE: "created", Operation.UPDATE: "updated", Operation.DELETE: "deleted"}
 
@@ -40,7 +40,8 @@ class Judge:
         ``disturbed``: it was broken off, or gone through once more from the start. Then it says no more than that: a
         write without an answer that a person has undone since cannot be told from one that never happened, nor a
         deletion that a person has done instead from one's own, and what a second pass does not read any more it does
-        not count.
+        not count. Where a service hides records, a write without an answer may have happened and be refused when it is
+        sent again: it counts as failed.
         """
         done = {item.thing: item for item in self.hub.book if item.run_id == run_id}
         if any(item.system != system for item in done.values()):
@@ -50,7 +51,10 @@ class Judge:
         if disturbed:
             acts = [item for item in self.hub.book if item.system == system and item.operation is Operation.DELETE]
             counts["deleted"] += len({item.thing for item in acts if item.person} - done.keys())
-        if any(told[name] > counts[name] or (told[name] < counts[name] and not disturbed) for name in told):
+        hides = Trouble.HIDDEN in self.hub.faults.kinds
+        untold = sum(max(0, counts[name] - told[name]) for name in told)
+        unsure = disturbed or (hides and untold <= statistics.failed)
+        if any(told[name] > counts[name] for name in told) or (untold and not unsure):
             raise Violation(f"statistics differ: {run_id} told {told}, done {dict(counts)}")
 
     def at_rest(self) -> None:

@@ -147,6 +147,8 @@ class Judge:
                 self.pending.pop((thing, target, name), None)
             for path, value in look.source_values.items():
                 self._settle((thing, direction.source, path), value, look.source_seen)
+        elif any(seen > look.target_seen for place, seen in self.pending.items() if place[:2] == (thing, target)):
+            before.is_unclear = True  # the write moves the time of an edit that the job had not seen
         changed = {change.field for change in row.changes if change.winner == "source"}
         for name, value in sent.items():
             place = (thing, target, name)
@@ -156,8 +158,6 @@ class Judge:
             if not _alike(target, name, value, held):
                 if place in self.pending and self.pending[place] <= look.target_seen:
                     self._overwrote(direction, row, look, name)
-                elif place in self.pending and before is not None:
-                    before.is_unclear = True
                 self.told["overwritten"] += 1
             if is_lost:
                 self.unanswered[place] = _normal(target, name, held)

@@ -181,10 +181,12 @@ class Simulation:
             if held is None or (act.does == "edit" and all(held.values[n] == v for n, v in act.values.items())):
                 return
             self._pause(service, held)
+            stamp = held.modified_at
             changed = {name: value for name, value in act.values.items() if held.values[name] != value}
             service.change(held.key, act.values, self.at, deleted=act.does == "delete")
             self.judge.person(act.system, act.thing, changed, deletes=act.does == "delete")
-        held.touched_at, held.is_unclear = held.modified_at, act.does == "touch"
+            held.is_unclear = act.does == "touch" or held.modified_at == stamp
+        held.touched_at = held.modified_at
         self._note(f"{act.system}: {act.does} {held.key} {dict(act.values)} at {held.modified_at}")
 
     def run(self, step: RunStep) -> list[PlanRow]:
@@ -314,6 +316,7 @@ class Simulation:
         sent = {name: row.values[name] for name in names if service.whole_records or name in changed}
         self.judge.wrote(direction, row, look, held, sent, is_lost=is_lost)
         service.change(held.key, sent, self.at)
+        held.is_unclear |= held.is_unread
         held.written_at, held.is_unread = held.modified_at, True
         self._note(f"written: {held.key} {sent} at {held.modified_at}")
         return held.key

@@ -41,19 +41,19 @@ class Does(StrEnum):
 
 WEIGHTS: Mapping[Does, float] = {
     Does.CREATE: 8,
-    Does.EDIT: 24,
+    Does.EDIT: 28,
     Does.DELETE: 5,
-    Does.RUN: 7,
+    Does.RUN: 5,
     Does.RUN_FULL: 1,
     Does.RETRY: 1,
     Does.BACKFILL: 1,
     Does.NAMED: 1,
-    Does.CRASH: 5,
+    Does.CRASH: 4,
     Does.EDIT_DURING: 2,
     Does.ZOMBIE: 1,
     Does.INTERLEAVED: 2,
     Does.TWICE: 1,
-    Does.GO_ON: 3,
+    Does.GO_ON: 2,
     Does.TROUBLE: 4,
     Does.ACCOUNT: 1,
     Does.LATE: 1,
@@ -101,7 +101,7 @@ def history_of(seed: int) -> History:
         keeps_external_ids=random.random() < 0.5,
         skews=(random.choice(SKEWS_S), random.choice(SKEWS_S)),
         full=random.random() < 0.5,
-        goes_on=random.random() < 0.3,
+        goes_on=random.random() < 0.1,
     )
 
 

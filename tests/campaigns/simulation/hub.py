@@ -71,6 +71,7 @@ CHANNELS = (("subject", "title"), ("description", "body"), ("status", "status"),
 """Field of the one service and of the other that hold the same."""
 
 
+_NOWHERE = Staging("memory://never")
 _MAPPED: dict[tuple[object, ...], MappedRecord] = {}
 MOST_REMEMBERED = 10_000
 _KNOWN: dict[tuple[str, bool], dict[str, Any]] = {}
@@ -156,7 +157,7 @@ class Hub:
             source_spec=SPECS[source],
             target_spec=SPECS[target],
             ledger=cast("Ledger", self.ledger),
-            staging=Staging("memory://never"),
+            staging=_NOWHERE,
             open_source=lambda: Port(self.services[source], self.services, guard, run_id),
             open_target=lambda: TargetPort(self.services[target], self.services, guard, run_id),
             clock=self.clock,

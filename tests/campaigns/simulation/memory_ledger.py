@@ -43,7 +43,7 @@ class _Lock:
 
 @dataclass(slots=True)
 class State:
-    """Everything that is stored. No value is changed in place, so that a copy of the dictionaries is a snapshot."""
+    """Everything that is stored. Nothing is changed in place but for what :func:`transaction` has copied first."""
 
     runs: dict[str, RunRow] = field(default_factory=dict)
     watermarks: dict[str, datetime] = field(default_factory=dict)
@@ -54,39 +54,48 @@ class State:
     locks: dict[str, _Lock] = field(default_factory=dict)
     last: int = 0
 
-    def copied(self) -> State:
+    def snapshot(self) -> State:
+        """What is stored now, whatever transactions follow."""
         return State(
-            self.runs.copy(),
-            self.watermarks.copy(),
-            self.links.copied(),
-            self.intents.copy(),
-            self.decisions.copy(),
-            self.rejects.copy(),
-            self.locks.copy(),
+            self.runs,
+            self.watermarks,
+            self.links,
+            self.intents,
+            self.decisions,
+            self.rejects,
+            self.locks,
             self.last,
         )
 
 
-def transaction(
-    method: Callable[Concatenate[MemoryLedger, P], T],
-) -> Callable[Concatenate[MemoryLedger, P], T]:
-    """All or nothing, between two boundaries at which the process may die."""
+Method = Callable[Concatenate["MemoryLedger", P], T]
 
-    def committed(self: MemoryLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if self.fuse.dead:
-            raise Crash("dead before a transaction")
-        before = self.state
-        self.state = before.copied()
-        try:
-            answer = method(self, *args, **kwargs)
-            self.fuse.step(BEFORE_COMMIT)
-        except BaseException:
-            self.state = before
-            raise
-        self.fuse.step("after commit")
-        return answer
 
-    return committed
+def transaction(*parts: str) -> Callable[[Method[P, T]], Method[P, T]]:
+    """All or nothing, between two boundaries at which the process may die. ``parts``: of the state, that it changes."""
+
+    def decorated(method: Method[P, T]) -> Method[P, T]:
+        def committed(self: MemoryLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            if self.fuse.dead:
+                raise Crash("dead before a transaction")
+            state, last = self.state, self.state.last
+            before = [getattr(state, part) for part in parts]
+            for part, value in zip(parts, before, strict=True):
+                setattr(state, part, value.copy())
+            try:
+                answer = method(self, *args, **kwargs)
+                self.fuse.step(BEFORE_COMMIT)
+            except BaseException:
+                state.last = last
+                for part, value in zip(parts, before, strict=True):
+                    setattr(state, part, value)
+                raise
+            self.fuse.step("after commit")
+            return answer
+
+        return committed
+
+    return decorated
 
 
 class MemoryLedger:
@@ -108,7 +117,7 @@ class MemoryLedger:
         self._alive()
         return "", ""
 
-    @transaction
+    @transaction("runs")
     def open_run(
         self,
         run_id: str,
@@ -138,11 +147,11 @@ class MemoryLedger:
         self.state.runs[run_id] = row
         return row
 
-    @transaction
+    @transaction("runs")
     def progress(self, run_id: str, progress: Mapping[str, Any], now: datetime) -> None:
         self.state.runs[run_id] = replace(self._run(run_id), progress=dict(progress), updated_at=now)
 
-    @transaction
+    @transaction("runs")
     def close_run(
         self, run_id: str, outcome: RunOutcome, statistics: RunStatistics, *, error: str | None = None, now: datetime
     ) -> None:
@@ -173,7 +182,7 @@ class MemoryLedger:
         self._alive()
         return self.state.watermarks.get(job_id)
 
-    @transaction
+    @transaction("watermarks")
     def set_watermark(self, job_id: str, position: datetime, run_id: str, now: datetime) -> None:
         known = self.state.watermarks.get(job_id)
         if known is None or position > known:
@@ -198,13 +207,15 @@ class MemoryLedger:
     def links_in_state(
         self, pair: Pair, states: Collection[LinkState], *, seen_since: datetime | None = None, linked: bool = False
     ) -> list[Link]:
-        return [
+        self._alive()
+        here = [
             link
-            for link in self._sorted(pair)
-            if link.state in states
+            for link in self.state.links.seen_by(pair, states)
+            if link.source.key is not None
             and (seen_since is None or (link.first_seen_at or seen_since) >= seen_since)
             and (link.is_linked or not linked)
         ]
+        return sorted(here, key=lambda link: link.source_key)
 
     def count_links(self, pair: Pair) -> dict[LinkState, int]:
         counts: dict[LinkState, int] = {}
@@ -227,7 +238,7 @@ class MemoryLedger:
         ]
         yield from (link for _, _, link in sorted(dated, key=lambda item: item[:2]) if link.state not in _ENDED)
 
-    @transaction
+    @transaction("locks")
     def acquire_lock(self, name: str, *, holder: str, run_id: str, now: datetime, ttl: timedelta) -> Fence:
         held = self.state.locks.get(name)
         if held is not None and held.run_id not in (None, run_id) and now < held.expires_at:
@@ -236,17 +247,17 @@ class MemoryLedger:
         self.state.locks[name] = _Lock(token, run_id, now + ttl, ttl)
         return Fence(name, token)
 
-    @transaction
+    @transaction("locks")
     def renew(self, fence: Fence, now: datetime, ttl: timedelta) -> None:
         self._demand(fence, now, ttl)
 
-    @transaction
+    @transaction("locks")
     def release(self, fence: Fence) -> None:
         held = self.state.locks.get(fence.name)
         if held is not None and held.token == fence.token:
             self.state.locks[fence.name] = replace(held, run_id=None)
 
-    @transaction
+    @transaction("locks", "intents")
     def begin_many(
         self, fence: Fence, requests: Sequence[IntentRequest], *, run_id: str, now: datetime
     ) -> list[Intent | LinkMoved]:
@@ -254,7 +265,7 @@ class MemoryLedger:
         self._run(run_id)
         return [self._begun(request, run_id, now) for request in requests]
 
-    @transaction
+    @transaction("locks", "links", "intents", "decisions", "rejects")
     def settle_many(self, fence: Fence, closings: Sequence[Closing], *, now: datetime) -> list[Link]:
         run_id = self._demand(fence, now)
         closed = [self._closed(item) for item in closings]
@@ -282,7 +293,7 @@ class MemoryLedger:
         self._alive()
         return list(self.state.intents.values())
 
-    @transaction
+    @transaction("locks", "links", "decisions", "rejects")
     def record(
         self,
         fence: Fence,

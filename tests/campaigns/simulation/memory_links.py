@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cshub.core.errors import LinkMoved
-from cshub.core.records import Link, Pair
+from cshub.core.records import Link, LinkState, Pair
 from tests.campaigns.simulation.replacing import replace
 
 SideKey = tuple[bool, str]
@@ -21,12 +21,15 @@ class MemoryLinks:
     _numbers: dict[SideKey, int] = field(default_factory=dict)
     _last: int = 0
 
-    def copied(self) -> MemoryLinks:
+    def copy(self) -> MemoryLinks:
         return MemoryLinks(self._by_number.copy(), self._numbers.copy(), self._last)
 
-    def seen_by(self, pair: Pair) -> Iterator[Link]:
-        """All links, in the direction of ``pair``."""
-        return (seen_from(pair, link) for link in self._by_number.values())
+    def seen_by(self, pair: Pair, states: Collection[LinkState] | None = None) -> Iterator[Link]:
+        """All links, in the direction of ``pair``; of ``states`` only those whose source side is in one of them."""
+        links: Iterable[Link] = self._by_number.values()
+        if states is not None:
+            links = [link for link in links if (link.target if pair.mirrored else link.source).state in states]
+        return (seen_from(pair, link) for link in links)
 
     def of_record(self, pair: Pair, where: SideKey) -> Link | None:
         """The link of a record, in the direction of ``pair``."""

@@ -45,7 +45,7 @@ class Play:
     def play(self) -> None:
         """All steps, then rest. Raises :class:`Violation`."""
         for step in self.history.steps:
-            self.pasts.append((self.hub.ledger.state, len(self.hub.book)))
+            self.pasts.append((self.hub.ledger.state.snapshot(), len(self.hub.book)))
             self._tell(f"-- {step.does} {step.system} {step.number} {', '.join(step.troubles)}")
             DEEDS[step.does](self, step)
             self.judge.writes()

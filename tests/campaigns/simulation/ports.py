@@ -31,6 +31,9 @@ _ERRORS: Mapping[Trouble, Callable[[], HubError]] = {
 }
 
 
+_BY_ID, _BY_ACCOUNT = Lookup(ById.IN_BATCHES, 2000), Lookup(ById.BY_ACCOUNT)
+
+
 class Port:
     """The side of a service that a run reads, and what both sides share.
 
@@ -45,7 +48,7 @@ class Port:
         self.calls = 0
         by_change = service.system == CRM
         self.reading = Reading.BY_CHANGE if by_change else Reading.BY_DATE
-        self.lookup = Lookup(ById.IN_BATCHES, 2000) if by_change else Lookup(ById.BY_ACCOUNT)
+        self.lookup = _BY_ID if by_change else _BY_ACCOUNT
         self.batch_size = 3 if by_change else 1
 
     def forecast(self, calls: int) -> float:

@@ -27,6 +27,7 @@ from cshub.pipeline.run import Asked, Run
 from cshub.staging import Staging
 from tests.campaigns.simulation.memory_ledger import MemoryLedger
 from tests.campaigns.simulation.ports import Port, TargetPort
+from tests.campaigns.simulation.replacing import replace as fast_replace
 from tests.campaigns.simulation.services import (
     BEGIN,
     CRM,
@@ -71,11 +72,10 @@ CHANNELS = (("subject", "title"), ("description", "body"), ("status", "status"),
 """Field of the one service and of the other that hold the same."""
 
 
-_NOWHERE = Staging("memory://never")
 _MAPPED: dict[tuple[object, ...], MappedRecord] = {}
 MOST_REMEMBERED = 10_000
-_KNOWN: dict[tuple[str, bool], dict[str, Any]] = {}
-"""What all runs of a job work out alike: done once for all histories."""
+_ALIKE: dict[tuple[str, bool], dict[str, Any]] = {}
+"""What all runs of a job have in common: worked out once for all histories."""
 
 
 @lru_cache
@@ -148,30 +148,53 @@ class Hub:
         return [link for some in links for link in some]
 
     def run(self, source: str, kind: RunKind, run_id: str, guard: SendGuard | None = None) -> Run:
+        """A fresh process. What runs of a job work out alike is not worked out again."""
         guard = guard or SendGuard()
         target = OTHER[source]
-        run = Run(
+        alike = _ALIKE.get((source, self.two_way))
+        if alike is None:
+            _ALIKE[source, self.two_way] = alike = self._first_run(source).__dict__
+        run = object.__new__(Run)
+        run.__dict__.update(
+            alike,
             run_id=run_id,
             kind=kind,
-            bound=job_from(source, two_way=self.two_way),
-            source_spec=SPECS[source],
-            target_spec=SPECS[target],
-            ledger=cast("Ledger", self.ledger),
-            staging=_NOWHERE,
+            ledger=self.ledger,
             open_source=lambda: Port(self.services[source], self.services, guard, run_id),
             open_target=lambda: TargetPort(self.services[target], self.services, guard, run_id),
             clock=self.clock,
             guard=guard,
+            shown={},
             partner=(lambda: self.run(target, kind, run_id, guard)) if self.two_way else None,
+        )
+        return run
+
+    def _first_run(self, source: str) -> Run:
+        """With all that does not depend on a history worked out."""
+        first, other = self._made(source), self._made(OTHER[source])
+        first.__dict__["other_direction"] = other if self.two_way else None
+        for name in ("noted", "kinds", "_rules"):
+            getattr(first, name)
+        del first.__dict__["other_direction"]
+        return first
+
+    def _made(self, source: str) -> Run:
+        target = OTHER[source]
+        run = Run(
+            run_id="",
+            kind=RunKind.MANUAL,
+            bound=job_from(source, two_way=self.two_way),
+            source_spec=SPECS[source],
+            target_spec=SPECS[target],
+            ledger=cast("Ledger", self.ledger),
+            staging=Staging("memory://never"),
+            open_source=lambda: Port(self.services[source], self.services, SendGuard(), ""),
+            open_target=lambda: TargetPort(self.services[target], self.services, SendGuard(), ""),
+            partner=(lambda: self._made(target)) if self.two_way else None,
             source_is_written=self.two_way,
         )
-        known = _KNOWN.setdefault((source, self.two_way), {})
-        run.__dict__.update(known)
-        if not known:
-            known["mapping"] = mapping_from(source, two_way=self.two_way)
-            known["pair"] = Pair(1, source != CRM)
-            run.__dict__.update(known)
-            known.update({name: getattr(run, name) for name in ("noted", "kinds", "_rules")})
+        run.__dict__["mapping"] = mapping_from(source, two_way=self.two_way)
+        run.__dict__["pair"] = Pair(1, source != CRM)
         return run
 
 
@@ -243,17 +266,16 @@ def mapped_now(run: Run, received: Sequence[Received]) -> tuple[list[MappedRecor
 
 def _mapped(run: Run, record: SourceRecord, origin: Origin) -> MappedRecord:
     """A record is read by many runs and seldom changed in between: what is made of it is remembered."""
-    body = tuple((record.body or {}).values())
-    facts = (record.key, record.modified_at, record.created_at, record.dated_at, record.account_id)
-    known = (run.bound.source.system, run.two_way, origin, facts, body)
+    known = (run.bound.source.system, run.two_way, record.key, record.account_id, *(record.body or {}).values())
     result = _MAPPED.get(known)
-    if result is None:
-        made = map_record(record, origin, run.mapping)
-        assert isinstance(made, MappedRecord), made
-        if len(_MAPPED) == MOST_REMEMBERED:
-            _MAPPED.clear()
-        result = _MAPPED[known] = made
-    return result
+    if result is not None:
+        return fast_replace(result, seen=Seen.of(record, origin))
+    made = map_record(record, origin, run.mapping)
+    assert isinstance(made, MappedRecord), made
+    if len(_MAPPED) == MOST_REMEMBERED:
+        _MAPPED.clear()
+    _MAPPED[known] = made
+    return made
 
 
 def recently(hub: Hub, hours: float) -> Window:

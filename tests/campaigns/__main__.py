@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tests.campaigns.campaign import SHARE_SEED, Asked, Bound, Campaign, Outcome, Size
+from tests.campaigns.defects import DEFECTS
 from tests.campaigns.report import PAGE, keep, measured, number, page
 from tests.campaigns.roll import CAMPAIGNS
 
@@ -27,18 +28,23 @@ TOLD_EVERY_S = 60.0
 def campaigns(
     names: Annotated[list[str] | None, typer.Argument(help="Which campaigns; all when none is named.")] = None,
     size: Annotated[Size, typer.Option(help="share: as in the everyday tests; full: published figures.")] = Size.FULL,
-    seed: Annotated[int, typer.Option(help="First seed; the same seed gives the same histories.")] = SHARE_SEED,
+    seed: Annotated[int, typer.Option(min=0, help="First seed; the same seed gives the same histories.")] = SHARE_SEED,
     listed: Annotated[bool, typer.Option("--list", help="Show the campaigns and run none.")] = False,
     rendered: Annotated[bool, typer.Option("--page", help="Write the page from kept figures; run none.")] = False,
+    story: Annotated[int | None, typer.Option(metavar="SEED", help="Tell the one case of this seed, run none.")] = None,
+    defect: Annotated[str | None, typer.Option(help="Run with a deliberate defect, to see it noticed.")] = None,
+    defects: Annotated[bool, typer.Option("--defects", help="Show the deliberate defects and run none.")] = False,
 ) -> None:
     """Run campaigns. At full size their figures are kept in docs/reliability/ and docs/reliability.md is written anew.
 
-    The exit status is 1 when a figure is not what it must be; what went wrong is printed as a story with its seed.
+    The exit status is 1 when a figure is not what it must be; what went wrong is printed as a story with its seed. A
+    campaign that is broken off keeps nothing.
     """
     known = {campaign.name: campaign for campaign in CAMPAIGNS}
     unknown = [name for name in names or [] if name not in known]
     if unknown:
-        raise typer.BadParameter(f"no campaign is called {', '.join(unknown)}; there are: {', '.join(known)}")
+        there = f"there are: {', '.join(known)}; several are parted by spaces"
+        raise typer.BadParameter(f"no campaign is called {', '.join(unknown)}; {there}")
     if listed:
         for campaign in CAMPAIGNS:
             console.print(f"[bold]{campaign.name}[/]  {campaign.promise}", highlight=False)
@@ -46,23 +52,56 @@ def campaigns(
     if rendered:
         PAGE.write_text(page(CAMPAIGNS))
         return
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    held = [_run(known[name], size, seed) for name in names or known]
-    if size is Size.FULL:
-        PAGE.write_text(page(CAMPAIGNS))
+    if defects:
+        for name in DEFECTS:
+            console.print(name, highlight=False)
+        return
+    if story is not None:
+        _tell(names or [], story)
+        return
+    _check_defect(defect, size)
+    for quiet in ("alembic", "cshub"):
+        logging.getLogger(quiet).setLevel(logging.ERROR)
+    try:
+        with DEFECTS[defect]() if defect else nullcontext():
+            held = [_run(known[name], size, seed) for name in names or known]
+    except KeyboardInterrupt:
+        console.print("Stopped: nothing is kept of the campaign that was broken off.", style="yellow")
+        raise typer.Exit(130) from None
     if not all(held):
         raise typer.Exit(1)
 
 
+def _tell(names: Sequence[str], seed: int) -> None:
+    tellers = {campaign.name: campaign.story for campaign in CAMPAIGNS if campaign.story is not None}
+    if len(names) != 1 or names[0] not in tellers:
+        raise typer.BadParameter(f"a story needs one of the campaigns that tell them: {', '.join(tellers)}")
+    console.print(tellers[names[0]](seed), markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_defect(name: str | None, size: Size) -> None:
+    if name is not None and name not in DEFECTS:
+        raise typer.BadParameter(f"no defect is called {name!r}; --defects shows them")
+    if name is not None and size is Size.FULL:
+        raise typer.BadParameter("figures of a hub with a defect are not kept: add --size share")
+
+
 def _run(campaign: Campaign, size: Size, seed: int) -> bool:
+    """Whether it held. One that breaks does not keep the others from being run."""
     console.rule(f"{campaign.title}, {size}")
     begun = time.monotonic()
-    with _watched(campaign.name) as progress:
-        outcome = campaign.run(Asked(size, seed, progress))
+    try:
+        with _watched(campaign.name) as progress:
+            outcome = campaign.run(Asked(size, seed, progress))
+    except Exception as error:
+        console.print_exception()
+        console.print(f"✗ {campaign.name} broke: {type(error).__name__}. Nothing of it is kept.", style="bold red")
+        return False
     spent_s = time.monotonic() - begun
     _show(outcome)
     if size is Size.FULL:
         keep(measured(campaign, outcome, spent_s, seed))
+        PAGE.write_text(page(CAMPAIGNS))
     return outcome.holds
 
 

@@ -108,9 +108,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """``promise``: what the figures show, in one or two sentences of plain English for the page."""
+    """``promise``: what the figures show, in one or two sentences of plain English for the page.
+
+    ``story``: what happens in the case of one seed, where there is a story to tell.
+    """
 
     name: str
     title: str
     promise: str
     run: Callable[[Asked], Outcome]
+    story: Callable[[int], str] | None = None

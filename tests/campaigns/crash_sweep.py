@@ -27,6 +27,7 @@ from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, exactly, 
 from tests.campaigns.crash_ledgers import LedgerServer
 from tests.campaigns.crash_stages import LEDGER, NAMES, Stage, Story, prepare, stories_of
 from tests.campaigns.crash_trial import Findings, Point, try_point
+from tests.campaigns.workers import workers
 
 CORES = 2
 CHUNK = 8  # points that one process lives through before it reports
@@ -89,9 +90,7 @@ def _workers(asked: Asked) -> Iterator[ProcessPoolExecutor]:
         if asked.is_full:
             url = stack.enter_context(EmbeddedPostgres(folder / "postgres" / "data", durable=False)).url("postgres")
         count = CORES if asked.is_full else 1
-        yield stack.enter_context(
-            ProcessPoolExecutor(count, _CONTEXT, initializer=_open_workshop, initargs=(folder, url))
-        )
+        yield stack.enter_context(workers(count, prepare=_open_workshop, arguments=(folder, url)))
 
 
 @dataclass

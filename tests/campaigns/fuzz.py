@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 
 from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, exactly, told
 from tests.campaigns.fuzz_files import check
@@ -14,6 +12,7 @@ from tests.campaigns.fuzz_findings import Count, Findings
 from tests.campaigns.fuzz_laws import hold
 from tests.campaigns.fuzz_services import disturb
 from tests.campaigns.fuzz_syncs import SCENES, play
+from tests.campaigns.workers import workers
 
 CORES = 2
 _WORKS: Mapping[str, Callable[[int, int], Findings]] = {
@@ -80,7 +79,7 @@ def _worked_off(portions: list[Portion], *, is_full: bool) -> Iterator[Findings]
     if not is_full:
         yield from map(_work, portions)
         return
-    with ProcessPoolExecutor(CORES, mp_context=get_context("forkserver")) as pool:
+    with workers(CORES) as pool:
         yield from pool.map(_work, portions)
 
 

@@ -44,6 +44,12 @@ def stories(seeds: Sequence[int]) -> list[str]:
         return [story_of(shortest(history_of(seed))) for seed in seeds[:STORIES]]
 
 
+def story(seed: int) -> str:
+    """The history of one seed: whole when it ends well, else what is needed to make it end so."""
+    with light_frames():
+        return story_of(shortest(history_of(seed)) if violation_of(history_of(seed)) else history_of(seed))
+
+
 def run(asked: Asked) -> Outcome:
     begun = time.perf_counter()
     found = judged(violations, asked, share=SHARE, full=FULL, batch=BATCH)
@@ -62,4 +68,5 @@ CAMPAIGN = Campaign(
     "After any history of edits, deletions, runs, backfills, faults, crashes and clock jumps, a clean run brings both "
     "sides to the same: nothing doubled, nothing lost, no echo, no deletion without proof, numbers that are true.",
     run,
+    story,
 )

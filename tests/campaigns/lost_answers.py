@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -18,6 +17,7 @@ from cshub.core.errors import HubError
 from cshub.library import JobLibrary
 from cshub.systems.salesforce.client import SalesforceClient
 from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, at_least, at_most, exactly, told
+from tests.campaigns.workers import workers
 from tests.pipeline.lab import Course, Lab
 from tests.pipeline.oracle import Directory, words
 from tests.pipeline.two_way import TASKS, TOUCHPOINTS, Kind, Sync
@@ -91,7 +91,7 @@ def run(asked: Asked) -> Outcome:
     creates = FULL_CREATES if asked.is_full else SHARE_CREATES
     found: dict[str, Found] = {}
     if asked.is_full:
-        with ProcessPoolExecutor(2, mp_context=get_context("forkserver")) as pool:
+        with workers(2) as pool:
             waiting = [pool.submit(_try, name, creates, FULL_ACCOUNTS, asked.seed) for name in ROUTES]
             for done in as_completed(waiting):
                 found[done.result().route] = done.result()

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +20,7 @@ from cshub.pipeline.rebuild import Rebuilt
 from cshub.pipeline.run import Asked as RunAsked
 from tests.campaigns.campaign import Asked, Campaign, Outcome, at_least, at_most, exactly, told
 from tests.campaigns.rebuild_past import Objects, Past
+from tests.campaigns.workers import workers
 from tests.pipeline.lost_ledger import rebuilt, writes_to
 from tests.pipeline.two_way import Row
 
@@ -204,7 +203,7 @@ def _carried_out(trials: Sequence[partial[Found]], *, parallel: bool) -> Iterato
     if not parallel:
         yield from (trial() for trial in trials)
         return
-    with ProcessPoolExecutor(max_workers=2, mp_context=get_context("forkserver")) as pool:
+    with workers(2) as pool:
         yield from (future.result() for future in [pool.submit(trial) for trial in trials])
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -21,6 +19,7 @@ from tests.campaigns.upgrade_breaks import drop_database, kills, make_bases, new
 from tests.campaigns.upgrade_ledgers import LEVELS
 from tests.campaigns.upgrade_stages import STAGES, Way
 from tests.campaigns.upgrade_trial import ALL_LEVELS, Case, Change, Trial, Wrong, attempt
+from tests.campaigns.workers import workers
 
 CORES = 2
 STORIES = 20
@@ -103,7 +102,7 @@ def _workers(asked: Asked) -> Iterator[Work]:
     if not asked.is_full:
         yield map
         return
-    with ProcessPoolExecutor(CORES, mp_context=get_context("forkserver")) as pool:
+    with workers(CORES) as pool:
         yield pool.map
 
 

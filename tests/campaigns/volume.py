@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
 
 from tests.campaigns.campaign import Asked
+from tests.campaigns.workers import workers
 
 Violations = Callable[[range], dict[int, str]]
 """Seeds → seed and what its case violates, for those that violate anything. A function of a module."""
@@ -14,13 +15,20 @@ Violations = Callable[[range], dict[int, str]]
 
 def judged(violations: Violations, asked: Asked, *, share: int, full: int, batch: int) -> dict[int, str]:
     """The share in this process; the full number in batches on all cores."""
-    if not asked.is_full:
-        return violations(range(asked.seed, asked.seed + share))
-    seeds = range(asked.seed, asked.seed + full)
+    count = full if asked.is_full else share
+    seeds = range(asked.seed, asked.seed + count)
+    batches = [seeds[at : at + batch] for at in range(0, count, batch)]
     found: dict[int, str] = {}
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        batches = [pool.submit(violations, seeds[at : at + batch]) for at in range(0, full, batch)]
-        for done, part in enumerate(as_completed(batches), start=1):
-            found.update(part.result())
-            asked.progress(min(done * batch, full), full)
+    for done, part in enumerate(_parts(violations, batches, parallel=asked.is_full), start=1):
+        found.update(part)
+        asked.progress(min(done * batch, count), count)
     return found
+
+
+def _parts(violations: Violations, batches: Sequence[range], *, parallel: bool) -> Iterator[dict[int, str]]:
+    if not parallel:
+        yield from map(violations, batches)
+        return
+    with workers(len(os.sched_getaffinity(0)), fresh=False) as pool:
+        for part in as_completed([pool.submit(violations, batch) for batch in batches]):
+            yield part.result()

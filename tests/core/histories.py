@@ -42,6 +42,16 @@ def violation_of(history: History) -> str | None:
     return None
 
 
+def story_of(history: History) -> str:
+    """What happens in a history, and how it ends."""
+    simulation = Simulation(history, logging=True)
+    try:
+        simulation.play()
+    except Violation as violation:
+        simulation.log.append(f"Violation: {violation}")
+    return "\n".join(simulation.log)
+
+
 def shortest(history: History) -> History:
     """The history without all that its violation does not need."""
     kind = _kind(violation_of(history))

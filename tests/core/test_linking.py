@@ -1,7 +1,8 @@
-"""Which record a create with a lost answer has made."""
+"""Which record a create with a lost answer has made, and whether an update has happened."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -10,14 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cshub.core.linking import shared_out
+from cshub.core.linking import has_updated, shared_out
+from cshub.core.objects import Kind
 from cshub.core.ports import Candidate
 from cshub.core.records import Intent, Operation, Pair, TargetRecord
+from cshub.core.values import fingerprints
 
 from .core_cast import NOW
 
 APART = timedelta(minutes=10)
 NAMES = ("x", "y", "z")
+KINDS = {"title": Kind.TEXT, "body": Kind.TEXT}
 OFFERS = st.lists(st.dictionaries(st.sampled_from(NAMES), st.integers(1, 3)), min_size=1, max_size=4)
 
 
@@ -50,6 +54,54 @@ def test_what_is_linked_or_older_than_the_create_is_nobody_s() -> None:
     assert given_to({"x": 1}, taken=("x",)) == {}
     for age, found in ((timedelta(minutes=9), 1), (timedelta(minutes=11), 0)):
         assert len(shared_out([create(1)], [[Candidate(made("x", age))]], set(), apart=APART)) == found
+
+
+def test_a_vague_record_counts_only_where_nothing_else_comes_into_question() -> None:
+    def found(*offers: dict[str, int]) -> dict[int, str]:
+        candidates = [
+            [Candidate(made(name), doubt, is_vague=doubt == 3) for name, doubt in one.items()] for one in offers
+        ]
+        given = shared_out([create(number) for number in range(len(offers))], candidates, set(), apart=APART)
+        return {number: record.key for number, record in given.items()}
+
+    assert found({"x": 3}) == {0: "x"}
+    assert found({"x": 3, "y": 3}) == {}
+    assert found({"x": 3}, {"x": 3}) == {}
+    assert found({"x": 3, "y": 3}, {"y": 1, "x": 3}) == {0: "x", 1: "y"}
+
+
+def update(**written: tuple[str | None, str | None]) -> Intent:
+    """An update that sets each field from one value to another."""
+    hint = {
+        "written": sorted(written),
+        "expected": fingerprints({name: after for name, (_, after) in written.items()}, KINDS),
+        "changes": [[name, before, after, "source"] for name, (before, after) in written.items()],
+    }
+    return replace(create(1), operation=Operation.UPDATE, target_key="x", hint=hint)
+
+
+@pytest.mark.parametrize(
+    ("now", "happened"),
+    [
+        ({"title": "new", "body": "new"}, True),
+        ({"title": "old", "body": "old"}, False),
+        ({"title": "new", "body": "edited since"}, True),
+        ({"title": "new", "body": "old"}, False),  # a person has set the title alike
+        ({"title": "edited since", "body": "edited since"}, False),
+        ({"title": "new"}, False),  # the body is not shown
+    ],
+)
+def test_an_update_has_happened_when_what_nobody_edited_since_is_as_written(
+    now: dict[str, str], happened: bool
+) -> None:
+    intent = update(title=("old", "new"), body=("old", "new"))
+    assert has_updated(intent, TargetRecord("x", "acme", now), kinds=KINDS) is happened
+
+
+def test_a_field_that_held_the_value_before_proves_no_update() -> None:
+    intent = update(title=("same", "same"), body=("old", "new"))
+    shown = TargetRecord("x", "acme", {"title": "same", "body": "edited since"})
+    assert not has_updated(intent, shown, kinds=KINDS)
 
 
 @given(OFFERS)

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from cshub.core.diff import decide
-from cshub.core.linking import found_done, intent_hint, learned, read_back, written
+from cshub.core.linking import found_done, has_updated, intent_hint, learned, read_back, written
 from cshub.core.planning import PlanRow, TargetView
 from cshub.core.records import (
     RETRIED_STATES,
@@ -26,7 +26,6 @@ from cshub.core.records import (
     SourceRecord,
     TargetRecord,
 )
-from cshub.core.values import fingerprints
 
 from .two_judge import Judge, Look, Violation
 from .two_worlds import (
@@ -361,8 +360,7 @@ class Simulation:
             return None if record else TargetRecord(intent.target_key, ACCOUNT, {})
         if record is None:
             return None
-        now, expected = fingerprints(record.values, direction.kinds), intent.hint["expected"]
-        return record if all(now[name] == expected[name] for name in intent.hint["written"]) else None
+        return record if has_updated(intent, record, kinds=direction.kinds) else None
 
     def _people(self, acts: Sequence[Act]) -> None:
         for act in acts:

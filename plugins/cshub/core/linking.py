@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -111,20 +112,43 @@ def shared_out(
     ``candidates``: for each intent, as :meth:`~cshub.core.ports.Target.find` tells them. ``taken``: keys of records
     that are linked. A record is that of one create only, and none is older than its create by more than ``apart``,
     which clocks may differ. One that may be that of several goes to the one it fits best, and of equal ones to that
-    with least choice.
+    with least choice. A vague one counts where, once all others are given, nothing else comes into question.
     """
     choices: list[tuple[int, int, int, TargetRecord]] = []
+    vague: list[tuple[int, TargetRecord]] = []
     for intent, items in zip(intents, candidates, strict=True):
         oldest = intent.begun_at - apart
         free = [item for item in items if item.record.key not in taken and (item.record.created_at or oldest) >= oldest]
-        choices += [(item.doubt, len(free), intent.id, item.record) for item in free]
+        choices += [(item.doubt, len(free), intent.id, item.record) for item in free if not item.is_vague]
+        vague += [(intent.id, item.record) for item in free if item.is_vague]
     found: dict[int, TargetRecord] = {}
     given: set[str] = set()
     for _, _, number, record in sorted(choices, key=lambda choice: choice[:3]):
         if number not in found and record.key not in given:
             given.add(record.key)
             found[number] = record
+    left = [(number, record) for number, record in vague if number not in found and record.key not in given]
+    asking = Counter(number for number, _ in left)
+    asked = Counter(record.key for _, record in left)
+    found.update({number: record for number, record in left if asking[number] == asked[record.key] == 1})
     return found
+
+
+def has_updated(intent: Intent, record: TargetRecord, *, kinds: Mapping[str, Kind]) -> bool:
+    """Whether the update of ``intent`` happened, as the target's record shows.
+
+    It did when all that was written is there. When somebody has edited some of it since, it did when the rest is there,
+    was not before, and nothing is left as it was before: all fields are written at once.
+    """
+    now, expected = fingerprints(record.values, kinds), intent.hint["expected"]
+    before = fingerprints({name: value for name, value, *_ in intent.hint["changes"]}, kinds)
+    there = {name for name in intent.hint["written"] if now.get(name) == expected.get(name)}
+    others = set(intent.hint["written"]) - there
+    if not others:
+        return True
+    return any(expected[name] != before.get(name) for name in there) and all(
+        name in now and now[name] != before.get(name) for name in others
+    )
 
 
 def found_done(intent: Intent, link: Link | None, record: TargetRecord, *, kinds: Mapping[str, Kind]) -> Link:
@@ -178,7 +202,9 @@ def _marks_found(intent: Intent, target: LinkSide, record: TargetRecord, kinds: 
     now = fingerprints(record.values, kinds)
     names: Set[str] = set(hint["written"])
     kept = {name: mark for name, mark in (target.marks or {}).items() if name not in names}
-    if intent.operation is Operation.CREATE and was_edited(record):
+    if intent.operation is Operation.UPDATE:
+        kept = {**{name: hint["expected"][name] for name in names if name in now}, **kept}
+    elif was_edited(record):
         kept = {**{name: mark for name, mark in hint["source"]["mapped"].items() if name in now}, **kept}
     return {**now, **kept}
 

@@ -58,11 +58,13 @@ class Lookup:
 class Candidate:
     """A record that a create with a lost answer may have made.
 
-    ``doubt``: 0 where it surely is; the higher, the less it still holds of what was sent.
+    ``doubt``: 0 where it surely is; the higher, the less it still holds of what was sent. ``is_vague``: so little that
+    it tells only where no other record and no other create comes into question.
     """
 
     record: TargetRecord
     doubt: int = 0
+    is_vague: bool = False
 
 
 class CallCounter(Protocol):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from cshub.core.errors import StateError
-from cshub.core.linking import found_done, shared_out
+from cshub.core.linking import found_done, has_updated, shared_out
 from cshub.core.records import DecisionEntry, Intent, Operation, RecordKey, TargetRecord
-from cshub.core.values import fingerprints
 from cshub.ledger import Closing
 from cshub.pipeline.run import CLOCKS_APART, Run
 from cshub.pipeline.writes import OUTCOMES, Writer, changes_of
@@ -80,15 +79,12 @@ def _created(run: Run, intents: Sequence[Intent]) -> Found:
 def _updated(run: Run, intents: Sequence[Intent]) -> Found:
     """The records that hold what their updates would have written."""
     records = run.target.read_keys([_key(intent) for intent in intents])
-    found: dict[int, TargetRecord] = {}
-    for intent in intents:
-        record = records.get(_key(intent).key)
-        if record is None:
-            continue
-        now, expected = fingerprints(record.values, run.mapping.kinds), intent.hint["expected"]
-        if all(now.get(name) == expected.get(name) for name in intent.hint["written"]):
-            found[intent.id] = record
-    return found
+    shown = {intent.id: record for intent in intents if (record := records.get(_key(intent).key)) is not None}
+    return {
+        intent.id: shown[intent.id]
+        for intent in intents
+        if intent.id in shown and has_updated(intent, shown[intent.id], kinds=run.mapping.kinds)
+    }
 
 
 def _deleted(run: Run, intents: Sequence[Intent]) -> Found:

@@ -62,7 +62,8 @@ class Play:
         head = (
             f"seed {history.seed}: {kind}, clocks wrong by {history.skews} s, external ids {history.keeps_external_ids}"
         )
-        return "\n".join([head, *self.log])
+        legend = "--: a step, its side, and the number by which it chose a record, a boundary or a jump; #: a matter"
+        return "\n".join([head, legend, *self.log])
 
     def _rest(self) -> None:
         hub = self.hub
@@ -106,12 +107,14 @@ class Play:
         system = hub.random.choice(sides)
         edited = hub.services[system].of(hub.random.choice(both).thing)
         assert edited is not None
+        self._tell("-- after all: an edit, a conflict and a deletion, each carried over once")
         self._edit(system, edited, "after all")
         self._exactly_one(edited.thing, "an edit")
         self.judge.at_rest()
         if self.history.two_way:
             self._conflict(edited.thing)
             hub.services[system].delete(edited)
+            self._tell_book(len(hub.book) - 1)
             self._exactly_one(edited.thing, "a deletion")
             if hub.services[OTHER[system]].of(edited.thing) is not None:
                 raise Violation(f"resurrection: #{edited.thing} was deleted in {system} and is still on the other side")
@@ -124,6 +127,7 @@ class Play:
             assert held is not None
             name = fields_of(system)[0]
             self.hub.services[system].change(held, {name: f"Of {system}"})
+            self._tell_book(len(self.hub.book) - 1)
             self.hub.clock.sleep(2 * max(SKEWS_S) + 1)
         self._exactly_one(thing, "a conflict")
         held = self.hub.services[first].of(thing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
@@ -190,12 +189,11 @@ class TargetPort(Port):
 
     def find(self, hints: Sequence[Mapping[str, Any]]) -> list[list[Candidate]]:
         self._call("find", Trouble.BUSY)
-        lost = Counter(hint["account"] for hint in hints)
-        return [self._fitting(hint, alone=lost[hint["account"]] == 1) for hint in hints]
+        return [self._fitting(hint) for hint in hints]
 
-    def _fitting(self, hint: Mapping[str, Any], *, alone: bool) -> list[Candidate]:
+    def _fitting(self, hint: Mapping[str, Any]) -> list[Candidate]:
         """By the id that they carry, if they do. Else those the hub made that hold what was sent, the oldest first;
-        then those edited since that hold half of it. By the moment alone the desk tells any, the CRM a sole one.
+        then those edited since that hold half of it; vaguely, those that hold but the moment.
         """
         here = [held for held in self.service.alive() if held.account == hint["account"] and held.by_hub]
         if self.service.system == CRM and self.service.keeps_external_ids:
@@ -207,7 +205,6 @@ class TargetPort(Port):
         edited = [held for held in here if held not in whole and held.modified_at > held.created_at]
         half = [held for held in edited if 2 * sum(alike[held.key]) >= len(sent)]
         dated = [held for held in edited if held not in half and held.values[date] == sent.get(date)]
-        if self.service.system == CRM and not (alone and len(dated) == 1):
-            dated = []
         ranked = ((1, whole), (2, half), (3, dated))
-        return [Candidate(self.service.as_target(held), doubt) for doubt, rank in ranked for held in rank]
+        shown = ((doubt, self.service.as_target(held)) for doubt, rank in ranked for held in rank)
+        return [Candidate(record, doubt, is_vague=doubt == 3) for doubt, record in shown]

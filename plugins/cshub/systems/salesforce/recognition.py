@@ -22,20 +22,16 @@ def marks_of(values: Mapping[str, Any], spec: ObjectSpec) -> dict[str, str]:
     return {name: _mark(name, value, spec) for name, value in values.items() if value is not None}
 
 
-def recognised(
-    records: Iterable[TargetRecord], marks: Mapping[str, str], spec: ObjectSpec, *, alone: bool = True
-) -> list[Candidate]:
+def recognised(records: Iterable[TargetRecord], marks: Mapping[str, str], spec: ObjectSpec) -> list[Candidate]:
     """Those that may be what was sent, likeliest first, of equal ones the oldest first.
 
     First those that hold all of it; then those in which automation of the org has set only what many records share,
-    such as owner or status; then those changed since that still hold half of what tells them from others. Of a record
-    changed since nothing but the planned moment may be left: that tells where it is the only one so, and ``alone``: no
-    other create of its account has lost its answer.
+    such as owner or status; then those changed since that still hold half of what tells them from others; and at last,
+    vaguely, those of which nothing but the planned moment is left.
     """
     ordered = sorted(records, key=lambda record: (record.created_at or _LONG_AGO, record.key))
     ranked = [(rank, record) for record in ordered if (rank := _rank(record, marks, spec))]
-    sole = alone and sum(rank == _MOMENT_ONLY for rank, _ in ranked) == 1
-    likely = [Candidate(record, rank) for rank, record in ranked if sole or rank < _MOMENT_ONLY]
+    likely = [Candidate(record, rank, is_vague=rank == _MOMENT_ONLY) for rank, record in ranked]
     return sorted(likely, key=lambda candidate: candidate.doubt)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -126,11 +125,7 @@ class SalesforceTarget(SalesforcePort):
             return [[Candidate(known[key])] if key in known else [] for key in keys]
         names = {name for hint in hints for name in hint["marks"]}
         made = self._reader.made_by_us({hint["account_id"] for hint in hints}, names)
-        lost = Counter(hint["account_id"] for hint in hints)
-        return [
-            recognised(made.get(account, []), hint["marks"], self._reader.spec, alone=lost[account] == 1)
-            for account, hint in ((hint["account_id"], hint) for hint in hints)
-        ]
+        return [recognised(made.get(hint["account_id"], []), hint["marks"], self._reader.spec) for hint in hints]
 
     def write(self, writes: Sequence[Write]) -> Sequence[Verdict]:
         """One call for up to 200; a second one only for new records whose owner turned out to be inactive.

@@ -13,6 +13,7 @@ from cshub.systems.totango.models import Touchpoint, TouchpointFields
 from cshub.systems.totango.touchpoint_reader import target_record
 
 _SAME_MOMENT_MS = 1000
+_DATE_ONLY = 3
 
 
 def hint_of(account_id: str, fields: TouchpointFields) -> dict[str, Any]:
@@ -30,11 +31,12 @@ def hint_of(account_id: str, fields: TouchpointFields) -> dict[str, Any]:
 def recognised(notes: Iterable[Touchpoint], hint: Mapping[str, Any]) -> list[Candidate]:
     """Those with this date, author, subject and content, oldest first; then those that an edit may have changed.
 
-    Of these, first the ones that still have the content, which tells more than a date.
+    Of these, first the ones that still have the content; those that have but the date are vague.
     """
     distinct = sorted({note.note_id: note for note in notes}.values(), key=_creation)
     ranked = [(rank, note) for note in distinct if (rank := _rank(note, hint))]
-    return [Candidate(target_record(note), rank) for rank, note in sorted(ranked, key=lambda pair: pair[0])]
+    ranked.sort(key=lambda pair: pair[0])
+    return [Candidate(target_record(note), rank, is_vague=rank == _DATE_ONLY) for rank, note in ranked]
 
 
 def text_digests(text: str | None) -> set[str]:
@@ -62,7 +64,7 @@ def _rank(note: Touchpoint, hint: Mapping[str, Any]) -> int:
         return 0
     if hint["content"] != _digest("") and _has_content(note, hint):
         return 2
-    return 3 if _has_date(note, hint) else 0
+    return _DATE_ONLY if _has_date(note, hint) else 0
 
 
 def _has_date(note: Touchpoint, hint: Mapping[str, Any]) -> bool:

@@ -66,7 +66,8 @@ def _run(asked: Asked) -> Outcome:
     figures = [
         told("pairs made", sum_of("pairs")),
         told("of these edited on one side since the last run", sum_of("edited")),
-        at_least("share of pairs linked again", sum_of("linked") / sum_of("apart"), LEAST_SHARE[asked.is_full]),
+        told("of these to be told from all others", sum_of("apart")),
+        at_least("share of those linked again", sum_of("linked") / sum_of("apart"), LEAST_SHARE[asked.is_full]),
         exactly("wrong links", sum_of("wrong")),
         told("records held for a person, because several may be their own", sum_of("held")),
         exactly("records neither linked nor listed", sum_of("unlisted")),

@@ -14,6 +14,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tests.campaigns.campaign import Bound, Campaign, Figure, Outcome
+from tests.campaigns.defects import DEFECTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
@@ -68,7 +69,7 @@ def page(campaigns: Sequence[Campaign], folder: Path = FIGURES) -> str:
     )
     environment.filters["number"] = number
     results = [(campaign, kept(campaign.name, folder)) for campaign in campaigns]
-    return environment.get_template("page.md.jinja").render(results=results)
+    return environment.get_template("page.md.jinja").render(results=results, defects=list(DEFECTS))
 
 
 def number(value: float) -> str:

@@ -102,6 +102,23 @@ def test_nobody_to_ask_means_a_usage_error_and_nothing_sent(connected: Cshub, sa
     assert writes(sandbox) == 0
 
 
+def test_more_deletions_than_the_guard_allows_need_their_number_though_nobody_is_asked(
+    connected: Cshub, sandbox: RunningSandbox
+) -> None:
+    connected.ok("apply", connected.json("plan", JOB, *WEEK)["plan_id"], "--yes")
+    run_id = connected.json("history", JOB)["runs"][0]["run_id"]
+    before = writes(sandbox)
+    undo = connected.json("undo", run_id)
+    number, plan_id = undo["counts"]["delete"], undo["plan_id"]
+    refused = connected("apply", plan_id, "--yes")
+    assert (refused.code, writes(sandbox)) == (2, before)
+    assert f"add --deletions {number}" in " ".join(refused.err.replace("│", "").split())
+    wrong = connected("apply", plan_id, "--deletions", str(number + 1))
+    assert (wrong.code, writes(sandbox)) == (2, before)
+    assert f"this plan deletes {number} records" in " ".join(wrong.err.replace("│", "").split())
+    assert connected.json("apply", plan_id, "--deletions", str(number))["statistics"]["deleted"] == number
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

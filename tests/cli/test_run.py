@@ -55,6 +55,8 @@ def test_a_plan_that_passes_the_guard_is_refused_with_the_next_step(
     job_with(connected.folder, monkeypatch, {"tags: [demo]": "tags: [demo]\nguard: {create: {count: 1}}"})
     answer = connected("run", JOB, *WEEK, "--json")
     assert (answer.code, answer.document["outcome"]) == (1, "refused")
+    assert "creates (limit 1). Nobody can be asked here" in answer.document["error"]
+    assert f"`cshub plan {JOB} --from " in answer.document["error"]
     assert "cshub apply" in answer.document["error"]
     assert writes(sandbox) == 0
 

@@ -57,7 +57,7 @@ def test_the_plan_of_an_undo_is_sent_by_apply_without_what_was_edited_since(
 ) -> None:
     made = unhurried.json("undo", applied["run_id"].partition(":")[2])
     edited = edit(sandbox)
-    done = unhurried.json("apply", made["plan_id"], "--yes")
+    done = unhurried.json("apply", made["plan_id"], "--deletions", str(made["counts"]["delete"]))
     assert (done["outcome"], done["undoes"]) == ("green", applied["run_id"])
     assert done["statistics"]["deleted"] == made["counts"]["delete"] - 1
     assert done["statistics"]["skipped"] == {"moved_since_plan": 1}
@@ -78,7 +78,7 @@ def test_a_record_that_changed_since_the_run_is_shown_as_left_out_with_the_reaso
 def test_yes_sends_it_at_once_and_the_records_are_not_made_again_by_themselves(
     unhurried: Cshub, sandbox: RunningSandbox, applied: Mapping[str, Any]
 ) -> None:
-    done = unhurried.json("undo", applied["run_id"], "--yes")
+    done = unhurried.json("undo", applied["run_id"], "--deletions", str(applied["statistics"]["created"]))
     assert (done["outcome"], done["statistics"]["deleted"]) == ("green", applied["statistics"]["created"])
     assert held(sandbox) == {}
     again = unhurried.json("plan", JOB, *WEEK)
@@ -91,7 +91,7 @@ def test_an_undo_can_itself_be_taken_back(
     unhurried: Cshub, sandbox: RunningSandbox, applied: Mapping[str, Any]
 ) -> None:
     before = sorted(note["subject"] for note in held(sandbox).values())
-    undone = unhurried.json("undo", applied["run_id"], "--yes")
+    undone = unhurried.json("undo", applied["run_id"], "--deletions", str(applied["statistics"]["created"]))
     back = unhurried.json("undo", undone["run_id"], "--yes")
     assert back["statistics"]["created"] == applied["statistics"]["created"]
     assert sorted(note["subject"] for note in held(sandbox).values()) == before
@@ -116,7 +116,7 @@ def test_deletions_beyond_the_guard_are_sent_only_when_their_number_is_typed(
     number = applied["statistics"]["created"]
     answer = unhurried("undo", applied["run_id"], typed=typed.format(number=number))
     assert answer.code == 0
-    assert f"{number} records would be deleted; the job's guard lets" in answer.err
+    assert f"{number} records would be deleted; the job's guard allows" in answer.err
     assert (held(sandbox) == {}) is sent
     assert ("Nothing was sent. Apply it with: cshub apply" in answer.out) is not sent
 

@@ -96,7 +96,7 @@ def _watch(dag: DAG, events: Events) -> None:
         task.on_retry_callback = [retried]
     approve = dag.get_task(APPROVE)
     approve.__class__ = UnattendedApprove
-    UnattendedApprove.refused = lambda: events.tell(refused=True)
+    UnattendedApprove.refused = lambda excesses: events.tell(refused=list(excesses))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class _Told:
     retries: list[str] = field(default_factory=list)
     failure: dict[str, Any] | None = None
     plan_id: str | None = None
-    refused: bool = False
+    refused: list[str] = field(default_factory=list)
     ended: bool = False
 
     def learn(self, event: Mapping[str, Any]) -> None:
@@ -49,7 +49,7 @@ class _Told:
         self.step = event.get("step", self.step)
         self.plan_id = event.get("plan_id", self.plan_id)
         self.failure = event.get("failure", self.failure)
-        self.refused = self.refused or bool(event.get("refused"))
+        self.refused = event.get("refused", self.refused)
         self.ended = self.ended or bool(event.get("ended"))
         if "retry" in event:
             self.retries.append(str(event["retry"]))
@@ -88,12 +88,23 @@ def run_here(screen: Screen, job: str, params: Mapping[str, Any]) -> NoReturn:
         error = f"The run ended without saying why; its log is {log}."
     elif told.refused:
         error = (
-            f"The plan exceeds the guard of {job}, and nobody can be asked here: nothing was sent. "
-            f"Look at it with `cshub plan {job}` and send it with `cshub apply`."
+            f"The plan exceeds the guard of {job}: {', '.join(told.refused)}. Nobody can be asked here, so nothing was "
+            f"sent. Look at it with `cshub plan {job}{_flags(params)}` and send it with `cshub apply`."
         )
     later = outcome == "red" and bool(failure.get("transient"))
     extra = {"plan_id": told.plan_id} if told.plan_id else {}
     finish_run(screen, job, told.run_id or job, outcome, statistics, error=error, extra=extra, later=later)
+
+
+def _flags(params: Mapping[str, Any]) -> str:
+    """The options with which `cshub plan` reads the same as the run did."""
+    given = (
+        ("--full", params.get("full_sync")),
+        ("--from", params.get("window_start")),
+        ("--to", params.get("window_end")),
+    )
+    named = [("--record", key) for key in params.get("records") or ()]
+    return "".join(f" {name}" if value is True else f" {name} {value}" for name, value in (*given, *named) if value)
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -48,6 +48,15 @@ Csv = Annotated[
 ]
 ShowAll = Annotated[bool, typer.Option("--all", help="Show every row, not the first 20 that matter.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without asking.")]
+Deletions = Annotated[
+    int | None,
+    typer.Option(
+        "--deletions",
+        metavar="NUMBER",
+        min=1,
+        help="Agree to delete so many records where the job's guard allows fewer, instead of typing the number.",
+    ),
+]
 ShowPersonal = Annotated[
     bool, typer.Option("--show-personal", help="Show personal attributes; otherwise a•••, first letter only.")
 ]

@@ -13,6 +13,7 @@ from cshub.cli.plan_rows import (
     CSV_HEADER,
     counts_grid,
     csv_rows,
+    excess_lines,
     forecast_document,
     forecast_line,
     row_block,
@@ -60,9 +61,7 @@ def _show_plan(screen: Screen, made: MadePlan, mask: Mask, *, show_all: bool) ->
         ]
         screen.show(Text("Rejected by the mapping", style="bold red"))
         screen.show(grid(("=record", "attribute", "reason", "value"), cells[:SHOWN_ROWS]), "")
-    for item in made.excesses:
-        screen.show(Text(f"{item['text']} pass the job's guard: a run would wait.", style="bold yellow"))
-    screen.show(forecast_line(made.forecast))
+    screen.show(*excess_lines(made.excesses), forecast_line(made.forecast))
 
 
 def tell_next_step(screen: Screen, made: MadePlan) -> None:

@@ -11,6 +11,7 @@ from cshub.cli.wording import duration, explained_row, worded
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from cshub.core.planning import PlanRow
     from cshub.core.records import Change
@@ -110,6 +111,14 @@ def counts_grid(counts: Mapping[str, int], skipped: Mapping[str, int]) -> Render
         why = ", ".join(f"{count} {worded(reason)}" for reason, count in skipped.items()) if name == "skip" else ""
         rows.append((Text(name, style=style), Text(f"{number:,}", style=style), Text(why, style="dim")))
     return grid(("action", "#records", ""), rows)
+
+
+def excess_lines(excesses: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """What of a plan exceeds the job's guard, a line each."""
+    from rich.text import Text
+
+    told = "more than the job's guard allows, a run would wait for a person."
+    return [Text(f"{item['text']}: {told}", style="bold yellow") for item in excesses]
 
 
 def forecast_line(forecast: Forecast) -> str:

@@ -100,11 +100,15 @@ def rebuild(
         count = write_csv(unmatched, CSV_HEADER, _csv_rows(done, masks))
         screen.note(f"{counted(count, 'record')} written to {unmatched}")
     if unmatched != STDOUT:
-        _show(screen, job, done, masks, dry_run=dry_run, listed=unmatched is not None)
+        command = f"cshub ledger rebuild {job}{' --add' if add else ''}"
+        _show(screen, command, done, masks, dry_run=dry_run, listed=unmatched is not None)
     screen.document(_document(job, None if dry_run else run_id, done, masks))
 
 
-def _show(screen: Screen, job: str, done: Rebuilt, masks: Mapping[str, Mask], *, dry_run: bool, listed: bool) -> None:
+def _show(
+    screen: Screen, command: str, done: Rebuilt, masks: Mapping[str, Mask], *, dry_run: bool, listed: bool
+) -> None:
+    """``command``: which keeps what a dry run has shown."""
     from rich.text import Text
 
     headline = "would be linked; nothing was kept" if dry_run else "linked; nothing was sent"
@@ -128,7 +132,7 @@ def _show(screen: Screen, job: str, done: Rebuilt, masks: Mapping[str, Mask], *,
             screen.show(f"… and {more}: --unmatched FILE writes all of them.")
         screen.show("")
     if dry_run:
-        screen.show(f"Keep it with: cshub ledger rebuild {job}")
+        screen.show(f"Keep it with: {command}" if done.pairs else "There is nothing to keep.")
     else:
         jobs = " and ".join(f"`cshub plan {name} --full`" for name in done.read)
         screen.show(f"Look at what the next runs would do before you switch the DAGs on: {jobs}")

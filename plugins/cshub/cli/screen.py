@@ -84,13 +84,13 @@ class Screen:
         """Whether a person sits at the terminal and can answer."""
         return not self.as_json and sys.stdin.isatty()
 
-    def confirm(self, question: str, *, yes: bool, word: str | None = None) -> None:
-        """Ask before something is written, see :meth:`agrees`. Ends the command when the answer is no."""
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before something is written. Ends the command when the answer is no."""
         if yes:
             return
         if not self.can_ask:
             raise typer.BadParameter("nobody can be asked here: add --yes to go ahead without a question")
-        if not self.agrees(question, word=word):
+        if not self.agrees(question):
             self.note("Nothing was sent.")
             self.end(ExitCode.RED)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def _nobody() -> None:
+def _nobody(_excesses: Sequence[str]) -> None:
     pass
 
 
 class UnattendedApprove(ApproveOperator):
-    """Passes a plan within the guard, as its parent does; otherwise nothing is sent, and ``refused`` is called."""
+    """Passes a plan within the guard, as its parent does; else sends nothing and tells ``refused`` what exceeds it."""
 
-    refused: ClassVar[Callable[[], None]] = _nobody
+    refused: ClassVar[Callable[[Sequence[str]], None]] = _nobody
 
     def execute(self, context: Context) -> Any:
         planned = pulled(context, DIFF)
@@ -35,5 +35,5 @@ class UnattendedApprove(ApproveOperator):
         numbers = RunStatistics.from_dict(planned["statistics"])
         with opened_run(self.job_id, hub_run_id(context), run_kind(context)) as run:
             run.ledger.close_run(run.run_id, RunOutcome.REFUSED, numbers, now=run.clock.now())
-        type(self).refused()
+        type(self).refused([item["text"] for item in planned["excesses"]])
         raise AirflowSkipException("The plan exceeds the guard and nobody can be asked: nothing is sent.")

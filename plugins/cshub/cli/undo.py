@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cshub.cli.applying import question_of, send_plan
-from cshub.cli.options import Csv, Json, ShowAll, ShowPersonal, Yes, examples
-from cshub.cli.screen import ExitCode, Screen, begin
-
-if TYPE_CHECKING:
-    from cshub.cli.planning import MadePlan
+from cshub.cli.applying import agrees, send_plan
+from cshub.cli.options import Csv, Deletions, Json, ShowAll, ShowPersonal, Yes, examples
+from cshub.cli.screen import ExitCode, begin
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +31,7 @@ def undo(
     csv: Csv = None,
     show_all: ShowAll = False,
     yes: Yes = False,
+    deletions: Deletions = None,
     show_personal: ShowPersonal = False,
     as_json: Json = False,
 ) -> None:
@@ -65,14 +63,11 @@ def undo(
         mask = mask_of(run.bound, show_personal=show_personal)
     tell_plan(screen, made, mask, csv=csv, show_all=show_all)
     assert made.plan_id is not None
-    if made.counts.writes and (yes or (screen.can_ask and _agrees(screen, made))):
-        send_plan(screen, made.plan_id, yes=True, again=False)
+    if made.counts.writes and (yes or deletions is not None):
+        send_plan(screen, made.plan_id, yes=yes, deletions=deletions)
+    if made.counts.writes and screen.can_ask and agrees(screen, made):
+        send_plan(screen, made.plan_id, agreed=True)
     if csv != STDOUT:
         tell_next_step(screen, made)
     screen.document(plan_document(made, mask))
     screen.end(ExitCode.GREEN)
-
-
-def _agrees(screen: Screen, made: MadePlan) -> bool:
-    question, word = question_of(made)
-    return screen.agrees(question, word=word)

@@ -380,7 +380,12 @@ def _restore(play: Play, step: Step) -> None:
     play.broken = None
     hub.clock.sleep(300)
     _rebuild(play)
-    if any(play.tell_apart(link) for link in hub.held()):
+    for attempt in range(INSISTING):
+        told = [play.tell_apart(link) for link in hub.held()]
+        if not any(told):
+            break
+        if attempt == INSISTING - 1:
+            hub.faults.left = 0  # while records are hidden, nothing is proven of them
         hub.clock.sleep(300)
         _rebuild(play)
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
 
 import pytest
 
+from cshub.core.errors import AmbiguousWrite
+from cshub.core.ports import Verdict, Write
 from cshub.core.values import iso_ms
 from tests.campaigns.defects import DEFECTS
 from tests.campaigns.histories import light_frames
 from tests.campaigns.simulation.history import Does, History, Step, history_of
 from tests.campaigns.simulation.hub import Course, Hub
-from tests.campaigns.simulation.services import ACCOUNTS, BEGIN, CRM, DESK, LATE_ACCOUNT
+from tests.campaigns.simulation.ports import TargetPort
+from tests.campaigns.simulation.services import ACCOUNTS, BEGIN, CRM, DESK, LATE_ACCOUNT, Trouble
 from tests.campaigns.simulation.stories import shortest, story_of, violation_of
 from tests.pipeline.crashes import Crash
 
@@ -201,6 +205,37 @@ def test_a_run_beside_which_another_was_at_work_moves_the_watermark_no_further_t
     second.load()
     watermark = hub.ledger.watermark("salesforce_job")
     assert watermark is not None and watermark <= opened_at
+
+
+@pytest.mark.parametrize("days", [0, 2], ids=["seen-soon", "hidden-for-days"])
+def test_a_lost_update_of_a_record_that_cannot_be_read_stays_open_for_a_day(
+    days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub(Random(0))
+    event = hub.services[CRM].create(1, ACCOUNTS[0], WORDS[CRM])
+    hub.clock.sleep(60)
+    hub.course(CRM).go_on()
+    hub.services[CRM].change(event, {"subject": "Said otherwise"})
+    hub.clock.sleep(300)
+    write = TargetPort.write
+
+    def lost(port: TargetPort, writes: Sequence[Write]) -> list[Verdict]:
+        write(port, writes)
+        hub.faults.kinds, hub.faults.probability, hub.faults.left = (Trouble.HIDDEN,), 1.0, 1
+        raise AmbiguousWrite("the answer was lost")
+
+    with light_frames():
+        monkeypatch.setattr(TargetPort, "write", lost)
+        numbers = hub.course(CRM).go_on().statistics
+        monkeypatch.undo()
+        assert (numbers.updated, numbers.skipped) == (0, {"moved_since_plan": 1})
+        assert len(hub.ledger.state.intents) == 1
+        hub.clock.sleep(300 + days * 86_400)
+        hub.faults.left = days
+        numbers = hub.course(CRM).go_on().statistics
+        assert hub.ledger.state.intents == {}
+        assert numbers.updated == 0 or days
+    assert [item.values["title"] for item in hub.book if item.system == DESK][:2] == ["Title", "Said otherwise"]
 
 
 def test_the_same_seed_gives_the_same_trace() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from cshub.core.errors import StateError
 from cshub.core.linking import found_done, has_updated, shared_out
@@ -15,12 +16,15 @@ AFTER_OWN_CALL_S = 10.0  # how long the service may still be at work on a call t
 AFTER_TAKEOVER_S = 30.0  # how long a replaced process may still send what it began: the fence's check, then connecting
 BATCH = 500
 
-Found = Mapping[int, TargetRecord]
+UNPROVEN_KEPT = timedelta(days=1)  # how long a write stays open of whose record nothing can be read
+Found = Mapping[int, TargetRecord | None]
+"""Id of an intent → the record that shows it done, None when it was not done; left out where nothing is proven."""
 
 
 def settle(writer: Writer, *, patience_s: float) -> dict[str, Operation]:
     """Close every open intent of the pair, of both directions: adopt what happened, abandon what did not.
 
+    One of whose record nothing can be read stays open for a day: until then nothing else is written to that record.
     Waits ``patience_s`` seconds first, so that a call still under way is not taken for one that never happened.
     Returns source key → operation of those of this direction that were found done. A record that a create made is
     recognised by what :meth:`~cshub.core.ports.Target.hint` told, and only if no other link has it and it is not older
@@ -48,7 +52,7 @@ def settle(writer: Writer, *, patience_s: float) -> dict[str, Operation]:
 def _settle(writer: Writer, intents: Sequence[Intent]) -> dict[str, Operation]:
     run = writer.run
     done: dict[str, Operation] = {}
-    found: dict[int, TargetRecord] = {}
+    found: dict[int, TargetRecord | None] = {}
     for operation, look in _LOOKERS.items():
         asked = [intent for intent in intents if intent.operation is operation]
         if asked:
@@ -57,7 +61,10 @@ def _settle(writer: Writer, intents: Sequence[Intent]) -> dict[str, Operation]:
         batch = intents[start : start + BATCH]
         links = run.ledger.links(run.pair, [intent.source_key for intent in batch])
         closings = []
+        now = run.clock.now()
         for intent in batch:
+            if intent.id not in found and now - intent.begun_at < UNPROVEN_KEPT:
+                continue
             record = found.get(intent.id)
             if record is None:
                 closings.append(Closing(intent.id, happened=False, reason="not found in the target"))
@@ -65,7 +72,8 @@ def _settle(writer: Writer, intents: Sequence[Intent]) -> dict[str, Operation]:
             link = found_done(intent, links.get(intent.source_key), record, kinds=run.kinds)
             closings.append(Closing(intent.id, happened=True, link=link, decision=_decision(intent, record)))
             done[intent.source_key] = intent.operation
-        run.ledger.settle_many(writer.fence, closings, now=run.clock.now())
+        if closings:
+            run.ledger.settle_many(writer.fence, closings, now=now)
     return done
 
 
@@ -73,27 +81,29 @@ def _created(run: Run, intents: Sequence[Intent]) -> Found:
     """The record of each create, if it was made."""
     candidates = run.target.find([intent.hint["find"] for intent in intents])
     taken = run.ledger.links_by_target(run.pair, [item.record.key for items in candidates for item in items])
-    return shared_out(intents, candidates, taken.keys(), apart=CLOCKS_APART)
+    made = shared_out(intents, candidates, taken.keys(), apart=CLOCKS_APART)
+    return {intent.id: made.get(intent.id) for intent in intents}
 
 
 def _updated(run: Run, intents: Sequence[Intent]) -> Found:
     """The records that hold what their updates would have written."""
     records = run.target.read_keys([_key(intent) for intent in intents])
-    shown = {intent.id: record for intent in intents if (record := records.get(_key(intent).key)) is not None}
-    return {
-        intent.id: shown[intent.id]
-        for intent in intents
-        if intent.id in shown and has_updated(intent, shown[intent.id], kinds=run.mapping.kinds)
-    }
+    found: dict[int, TargetRecord | None] = {}
+    for intent in intents:
+        if (key := _key(intent).key) in records:
+            record = records[key]
+            happened = record is not None and has_updated(intent, record, kinds=run.mapping.kinds)
+            found[intent.id] = record if happened else None
+    return found
 
 
 def _deleted(run: Run, intents: Sequence[Intent]) -> Found:
     records = run.target.read_keys([_key(intent) for intent in intents])
     keys = {intent.id: _key(intent) for intent in intents}
     return {
-        number: TargetRecord(key.key, key.account_id, {})
+        number: TargetRecord(key.key, key.account_id, {}) if records[key.key] is None else None
         for number, key in keys.items()
-        if key.key in records and records[key.key] is None
+        if key.key in records
     }
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from cshub.core.planning import Rule
 from cshub.core.records import Operation
 from cshub.core.stats import RunStatistics
 from tests.campaigns.simulation.hub import CHANNELS, Hub
@@ -40,8 +41,8 @@ class Judge:
         ``disturbed``: it was broken off, or gone through once more from the start. Then it says no more than that: a
         write without an answer that a person has undone since cannot be told from one that never happened, nor a
         deletion that a person has done instead from one's own, and what a second pass does not read any more it does
-        not count. Where a service hides records, a write without an answer may have happened and be refused when it is
-        sent again: it counts as failed.
+        not count. Where a service hides records, a write without an answer may have happened though its record was left
+        to a later run.
         """
         done = {item.thing: item for item in self.hub.book if item.run_id == run_id}
         if any(item.system != system for item in done.values()):
@@ -53,7 +54,7 @@ class Judge:
             counts["deleted"] += len({item.thing for item in acts if item.person} - done.keys())
         hides = Trouble.HIDDEN in self.hub.faults.kinds
         untold = sum(max(0, counts[name] - told[name]) for name in told)
-        unsure = disturbed or (hides and untold <= statistics.failed)
+        unsure = disturbed or (hides and untold <= statistics.skipped.get(Rule.MOVED_SINCE_PLAN.value, 0))
         if any(told[name] > counts[name] for name in told) or (untold and not unsure):
             raise Violation(f"statistics differ: {run_id} told {told}, done {dict(counts)}")
 

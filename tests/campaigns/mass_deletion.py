@@ -74,14 +74,14 @@ def run(asked: Asked) -> Outcome:
 def _figures(verdict: Verdict, tripped: Mapping[tuple[str, int], int]) -> list[Figure]:
     return [
         told("trials", verdict.trials, "trials"),
-        at_least("trials whose deletions waited for a person", verdict.waited, 1),
+        at_least("trials whose deletions waited for an approval", verdict.waited, 1),
         exactly("deletions that nobody approved", verdict.unapproved),
         exactly("approved deletions of records that were there still", verdict.unproven),
         exactly("approved deletions that were not carried out", verdict.missed),
         told("approved deletions carried out", verdict.carried),
         exactly("other writes after a disaster", verdict.other_writes),
         *(
-            exactly(f"smallest crowd of deletions that waits, {linked:,} linked: {way}", first, _limit(linked) + 1)
+            exactly(f"fewest deletions that wait where {linked:,} are linked: {way}", first, _limit(linked) + 1)
             for (way, linked), first in tripped.items()
         ),
     ]

@@ -234,13 +234,13 @@ def run(asked: Asked) -> Outcome:
             real.append(_real(name, url, asked.seed))
             asked.progress(len(simulated) + len(real), total)
     figures = [
-        told("calls", sum(stretch.calls for stretch in (*simulated, *real))),
+        told("calls, simulated and real", sum(stretch.calls for stretch in (*simulated, *real))),
         told("simulated time on each of SQLite and PostgreSQL", minutes, "minutes"),
         *_kept("", simulated),
         told("processes killed while they held a call of the budget", sum(stretch.died for stretch in simulated)),
     ]
     if real:
-        figures += [told("real time on each", REAL_MINUTES, "minutes"), *_kept(" of real time", real)]
+        figures += [told("real time on each", REAL_MINUTES, "minutes"), *_kept(", real time", real)]
     return Outcome(figures, [story for stretch in (*simulated, *real) for story in stretch.story(asked.seed)])
 
 

@@ -60,6 +60,7 @@ class Wrong(StrEnum):
     """What must not happen; the values are the names of the figures."""
 
     UNASKED = "writes sent without approval above the guard"
+    NEEDLESS = "plans that waited though mapping and fingerprints are as before"
     EDITS = "edits of people overwritten or not carried"
     DOUBLED = "records doubled"
     LOST = "records lost"
@@ -147,6 +148,8 @@ def _first_run(trial: Trial, stage: Stage, job: BoundJob, *, asked: int) -> None
     course.insist()
     if found:
         trial.approvals += 1
+        is_needless = trial.case.change not in REWRITTEN and not trial.case.algorithm
+        trial.tell(Wrong.NEEDLESS, int(is_needless), ", ".join(item.text for item in found))
         return
     limit = min(guard.remap.count or 0, int((guard.remap.share or 0) * planned.linked))
     newcomers = planned.counts.as_dict()["create"]

@@ -79,7 +79,7 @@ def rebuild(
 
     The links serve both jobs of a two-way sync. Pause their DAGs first, look with --dry-run.
     """
-    from cshub.cli.asking import asked_of
+    from cshub.cli.asking import asked_of, name_ledger
     from cshub.cli.csv_text import STDOUT, write_csv
     from cshub.cli.plan_report import refuse_two_documents
     from cshub.cli.planning import mask_of, new_run_id, noted_run
@@ -90,6 +90,7 @@ def rebuild(
     screen = begin(as_json)
     refuse_two_documents(screen, unmatched, option="--unmatched")
     screen.go_on = f"cshub ledger rebuild {job} --add"
+    name_ledger(screen)
     _, now = asked_of(None, None)
     run_id = new_run_id(job, "rebuild", now)
     kind = RunKind.DRY if dry_run else RunKind.REBUILD
@@ -124,7 +125,7 @@ def _show(
     if done.rest:
         cells = [_cells(item, masks) for item in done.rest[:SHOWN]]
         screen.show(Text("Not matched", style="bold yellow"))
-        screen.show(grid(("=record", "account", "=date", "title", "=why", "fits"), cells), "")
+        screen.show(grid(("=record", "account", "=date", "title", "=why", "fits, or the reason"), cells), "")
         for why in done.why:
             screen.show(f"{worded(why)}: {NEXT_STEPS[why.value].format(job='JOB', key='ID')}")
         if len(done.rest) > SHOWN and not listed:
@@ -139,8 +140,10 @@ def _show(
 
 
 def _cells(item: Rest, masks: Mapping[str, Mask]) -> tuple[str | None, ...]:
-    date, fits = item.dated_on[: len("2026-11-20")], ", ".join(item.fits)
-    title = shown(_title(item, masks) or None, TITLE_SHOWN)
+    date = item.dated_on[: len("2026-11-20")]
+    is_rejected = item.why.value == "rejected"  # what stands for its title is the reason
+    title = None if is_rejected else shown(_title(item, masks) or None, TITLE_SHOWN)
+    fits = item.title if is_rejected else ", ".join(item.fits)
     return item.key, item.account or None, date or None, title, worded(item.why), fits or None
 
 

@@ -42,7 +42,7 @@ def undo(
 
     The plan is kept: when it is not sent at once, `cshub apply` sends it later.
     """
-    from cshub.cli.asking import asked_of, opened_ledger
+    from cshub.cli.asking import asked_of, name_ledger, opened_ledger
     from cshub.cli.csv_text import STDOUT
     from cshub.cli.plan_report import plan_document, refuse_two_documents, tell_next_step, tell_plan
     from cshub.cli.planning import mask_of, new_run_id, noted_run
@@ -53,6 +53,7 @@ def undo(
 
     screen = begin(as_json)
     refuse_two_documents(screen, csv)
+    name_ledger(screen, only_new=True)
     _, now = asked_of(None, None)
     with opened_ledger() as ledger:
         undone = run_to_undo(run_id, JobLibrary.from_settings(), ledger, now=now)

@@ -10,7 +10,7 @@ from cshub.core.planning import PlanRow
 from cshub.core.records import Action
 from cshub.core.values import fingerprints
 from cshub.pipeline.diff import plan_mapped
-from cshub.pipeline.extract import read_again
+from cshub.pipeline.extract import read_named
 from cshub.pipeline.map import map_now
 from cshub.pipeline.run import Run
 from cshub.pipeline.taking_back import undo_rows
@@ -23,7 +23,9 @@ def moved_rows(run: Run, rows: Sequence[PlanRow], *, undoes: str | None = None) 
     if undoes is not None:
         now = {row.source_key: row for row in undo_rows(run, undoes, frozenset(row.source_key for row in rows))}
         return [row for row in rows if not _same(row, now.get(row.source_key), run.kinds)]
-    fresh = {row.source_key: row for row in plan_mapped(run, map_now(run, read_again(run, rows))[0])}
+    origins = {row.source_key: row.origin for row in rows}
+    received = [(record, origins.get(record.key, origin)) for record, origin in read_named(run, list(origins))]
+    fresh = {row.source_key: row for row in plan_mapped(run, map_now(run, received)[0])}
     return [row for row in rows if not _same(row, fresh.get(row.source_key), run.kinds)]
 
 

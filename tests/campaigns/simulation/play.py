@@ -1,27 +1,26 @@
-"""A history carried out step by step, shortened when it fails, and told so that one can follow."""
+"""A history carried out step by step, judged, and told so that one can follow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 from cshub.core.errors import HubError
-from cshub.core.records import Link, RunKind
+from cshub.core.records import Link
 from cshub.core.values import iso_ms
 from cshub.pipeline.run import Asked
-from tests.campaigns.simulation.history import SKEWS_S, Does, History, Step
-from tests.campaigns.simulation.hub import Course, Hub, fields_of, recently
+from tests.campaigns.simulation.deeds import DEEDS, INSISTING
+from tests.campaigns.simulation.history import SKEWS_S, History, Step
+from tests.campaigns.simulation.hub import Course, Hub, fields_of
 from tests.campaigns.simulation.judge import Judge, Violation, told
 from tests.campaigns.simulation.memory_ledger import State
-from tests.campaigns.simulation.services import ACCOUNTS, CRM, DESK, LATE_ACCOUNT, OTHER, SYSTEMS, Held
+from tests.campaigns.simulation.services import CRM, DESK, LATE_ACCOUNT, OTHER, SYSTEMS, Held
 from tests.pipeline.crashes import Crash
 
 QUIET_ROUNDS = 4
-INSISTING = 4  # tries of a run that was broken off, once nothing disturbs it any more
 
 
 @dataclass
@@ -46,7 +45,7 @@ class Play:
         """All steps, then rest. Raises :class:`Violation`."""
         for step in self.history.steps:
             self.pasts.append((self.hub.ledger.state.snapshot(), len(self.hub.book)))
-            self._tell(f"-- {step.does} {step.system} {step.number} {', '.join(step.troubles)}")
+            self.tell(f"-- {step.does} {step.system} {step.number} {', '.join(step.troubles)}")
             DEEDS[step.does](self, step)
             self.judge.writes()
             self.hub.clock.sleep(step.pause_s)
@@ -86,7 +85,7 @@ class Play:
         writes = 0
         for source in self._sources():
             self.hub.clock.sleep(1200)
-            self._tell(f"-- quiet run from {source}")
+            self.tell(f"-- quiet run from {source}")
             since = len(self.hub.book)
             course = self.hub.course(source, asked=Asked(full_sync=full))
             loaded = course.go_on()
@@ -94,7 +93,7 @@ class Play:
             if not loaded.statistics.is_green:
                 raise Violation("not green: an undisturbed run is red")
             writes += len(self.hub.book) - since
-            self._tell_book(since)
+            self.tell_book(since)
         return writes
 
     def _epilogue(self) -> None:
@@ -107,14 +106,14 @@ class Play:
         system = hub.random.choice(sides)
         edited = hub.services[system].of(hub.random.choice(both).thing)
         assert edited is not None
-        self._tell("-- after all: an edit, a conflict and a deletion, each carried over once")
-        self._edit(system, edited, "after all")
+        self.tell("-- after all: an edit, a conflict and a deletion, each carried over once")
+        self.edit(system, edited, "after all")
         self._exactly_one(edited.thing, "an edit")
         self.judge.at_rest()
         if self.history.two_way:
             self._conflict(edited.thing)
             hub.services[system].delete(edited)
-            self._tell_book(len(hub.book) - 1)
+            self.tell_book(len(hub.book) - 1)
             self._exactly_one(edited.thing, "a deletion")
             if hub.services[OTHER[system]].of(edited.thing) is not None:
                 raise Violation(f"resurrection: #{edited.thing} was deleted in {system} and is still on the other side")
@@ -127,7 +126,7 @@ class Play:
             assert held is not None
             name = fields_of(system)[0]
             self.hub.services[system].change(held, {name: f"Of {system}"})
-            self._tell_book(len(self.hub.book) - 1)
+            self.tell_book(len(self.hub.book) - 1)
             self.hub.clock.sleep(2 * max(SKEWS_S) + 1)
         self._exactly_one(thing, "a conflict")
         held = self.hub.services[first].of(thing)
@@ -145,7 +144,7 @@ class Play:
             return
         for _ in range(INSISTING):
             course, self.broken = self.broken, None
-            self._carry_out(course)
+            self.carry_out(course)
             if self.broken is None:
                 return
             self.hub.clock.sleep(300)
@@ -154,35 +153,35 @@ class Play:
     def _sources(self) -> tuple[str, ...]:
         return SYSTEMS if self.history.two_way else (CRM,)
 
-    def _source(self, step: Step) -> str:
+    def source_of(self, step: Step) -> str:
         return step.system if self.history.two_way else CRM
 
-    def _carry_out(self, course: Course, *, do: Callable[[], object] | None = None) -> bool:
+    def carry_out(self, course: Course, *, do: Callable[[], object] | None = None) -> bool:
         """Whether the run came to its end; otherwise it is what is gone on with."""
         since = len(self.hub.book)
         try:
             (do or course.go_on)()
         except (HubError, Crash) as error:
-            self._tell(f"   broken off: {type(error).__name__}: {error}")
+            self.tell(f"   broken off: {type(error).__name__}: {error}")
             self.broken, course.disturbed = course, True
             return False
         finally:
             self.hub.fuse.renew()
-            self._tell_book(since)
+            self.tell_book(since)
         if course.loaded is not None:
             facts = course.loaded.statistics, OTHER[course.source]
             self.judge.numbers(course.run_id, *facts, disturbed=course.disturbed)
         return True
 
-    def _tell(self, text: str) -> None:
+    def tell(self, text: str) -> None:
         if self.telling:
             self.log.append(text)
 
-    def _tell_book(self, since: int) -> None:
+    def tell_book(self, since: int) -> None:
         if self.telling:
             self.log += [f"   {told(item)}" for item in self.hub.book[since:]]
 
-    def _new_text(self, system: str) -> dict[str, Any]:
+    def new_text(self, system: str) -> dict[str, Any]:
         self.things += 1
         first, second, status, date = fields_of(system)
         when = self.hub.clock.at - timedelta(hours=self.hub.random.randrange(48), minutes=15 * self.things)
@@ -193,11 +192,11 @@ class Play:
             date: iso_ms(when),
         }
 
-    def _edit(self, system: str, held: Held, text: str) -> None:
+    def edit(self, system: str, held: Held, text: str) -> None:
         name = self.hub.random.choice(fields_of(system)[:3])
         since = len(self.hub.book)
         self.hub.services[system].change(held, {name: f"{text} {len(self.hub.book)}"})
-        self._tell_book(since)
+        self.tell_book(since)
 
     def tell_apart(self, link: Link) -> bool:
         """What the rebuild could not decide a person does: two records that belong together get one title."""
@@ -210,217 +209,11 @@ class Play:
         self.things += 1
         for system, held in zip(SYSTEMS, alive, strict=True):
             self.hub.services[system].change(held, {fields_of(system)[0]: f"Told apart {self.things}"})
-        self._tell_book(len(self.hub.book) - len(SYSTEMS))
+        self.tell_book(len(self.hub.book) - len(SYSTEMS))
         return True
 
-    def _any(self, system: str, number: int) -> Held | None:
+    def any_of(self, system: str, number: int) -> Held | None:
         alive = self.hub.services[system].alive()
         if not self.history.two_way and system == DESK:
             alive = [held for held in alive if not held.by_hub]
         return alive[number % len(alive)] if alive else None
-
-
-def _create(play: Play, step: Step) -> None:
-    accounts = (*ACCOUNTS, *ACCOUNTS, LATE_ACCOUNT)
-    account = accounts[step.number % len(accounts)]
-    since = len(play.hub.book)
-    values = play._new_text(step.system)
-    play.hub.services[step.system].accounts.add(account)
-    play.hub.services[step.system].create(play.things, account, values)
-    play._tell_book(since)
-
-
-def _edit(play: Play, step: Step) -> None:
-    held = play._any(step.system, step.number)
-    if held is not None:
-        play._edit(step.system, held, "Words")
-
-
-def _delete(play: Play, step: Step) -> None:
-    held = play._any(step.system, step.number)
-    if held is not None:
-        since = len(play.hub.book)
-        play.hub.services[step.system].delete(held)
-        play._tell_book(since)
-
-
-def _run(play: Play, step: Step, kind: RunKind = RunKind.MANUAL, asked: Asked | None = None) -> None:
-    play._carry_out(play.hub.course(play._source(step), kind, asked))
-
-
-def _run_full(play: Play, step: Step) -> None:
-    _run(play, step, asked=Asked(full_sync=True))
-
-
-def _retry(play: Play, step: Step) -> None:
-    _run(play, step, RunKind.RETRY)
-
-
-def _backfill(play: Play, step: Step) -> None:
-    _run(play, step, RunKind.BACKFILL, Asked(interval=recently(play.hub, 1 + step.number % 48)))
-
-
-def _named(play: Play, step: Step) -> None:
-    """A record that the hub knows is named; of one that is deleted a person would ask for another one."""
-    held = play._any(play._source(step), step.number)
-    if held is not None:
-        _run(play, step, asked=Asked(records=(held.key,)))
-
-
-def _crash(play: Play, step: Step) -> None:
-    """The process is killed at one of the boundaries of this run, then perhaps gone on with."""
-    play.hub.fuse.renew(burns_at=1 + step.number % 40)
-    play._carry_out(play.hub.course(play._source(step)))
-
-
-def _edit_during(play: Play, step: Step) -> None:
-    held = play._any(step.system, step.number)
-    if held is None:
-        return
-
-    def act() -> None:
-        if not held.deleted:
-            play.judge.unsure.add(held.thing)
-            play._edit(step.system, held, "Meanwhile")
-
-    play.hub.fuse.meanwhile(1 + step.number % 40, act)
-    play._carry_out(play.hub.course(play._source(step)))
-
-
-def _overtaken(play: Play, step: Step) -> None:
-    source = play._source(step)
-    first, second = (play.hub.course(source) for _ in range(2))
-
-    def act() -> None:
-        _delete(play, replace(step, system=source))
-        with suppress(HubError):
-            second.plan()
-
-    play.hub.fuse.meanwhile(1 + step.number % 40, act)
-    done = play._carry_out(first)
-    play.hub.fuse.renew()
-    if done:
-        play._carry_out(second)
-
-
-def _zombie(play: Play, step: Step) -> None:
-    course = play.hub.course(play._source(step))
-
-    def stand_still() -> None:
-        play.hub.clock.sleep(300)
-        course.disturbed = True
-        course.twin().go_on()
-        play._tell("   the process that stood still wakes up")
-
-    play.hub.fuse.meanwhile(1 + step.number % 40, stand_still)
-    play._carry_out(course)
-
-
-def _interleaved(play: Play, step: Step) -> None:
-    source = play._source(step)
-    course = play.hub.course(source)
-
-    def both() -> None:
-        course.plan()
-        if play.history.two_way:
-            play.hub.clock.sleep(30)
-            play._carry_out(play.hub.course(OTHER[source]))
-        course.load()
-
-    play._carry_out(course, do=both)
-
-
-def _twice(play: Play, step: Step) -> None:
-    first, second = (play.hub.course(play._source(step)) for _ in range(2))
-
-    def both() -> None:
-        first.plan()
-        second.plan()
-        first.load()
-        play.hub.clock.sleep(5)
-
-    if play._carry_out(first, do=both):
-        play._carry_out(second)
-
-
-def _go_on(play: Play, step: Step) -> None:
-    course, play.broken = play.broken, None
-    if course is not None:
-        play.hub.clock.sleep(240)
-        play._carry_out(course)
-
-
-def _trouble(play: Play, step: Step) -> None:
-    faults = play.hub.faults
-    faults.kinds, faults.probability, faults.left = step.troubles, 0.3, 1 + step.number % 5
-
-
-def _account(play: Play, step: Step) -> None:
-    play.hub.services[step.system].accounts.add(LATE_ACCOUNT)
-
-
-def _late(play: Play, step: Step) -> None:
-    play.hub.services[step.system].delay = timedelta(minutes=step.number % 10)
-
-
-def _clock(play: Play, step: Step) -> None:
-    play.hub.clock.skew = timedelta(minutes=step.number % 9 - 4)
-
-
-def _restore(play: Play, step: Step) -> None:
-    """An older copy of the ledger is put back, as the handbook says: what was under way is ended, then rebuilt.
-
-    What people did since may have been synced, which nobody remembers: where the services' clocks are apart, the
-    earlier of two edits may win.
-    """
-    hub = play.hub
-    hub.ledger.state, length = play.pasts[step.number % len(play.pasts)]
-    play._tell(f"   the ledger is what it was after {length} entries of the book")
-    play.judge.unsure |= {item.thing for item in hub.book[length:]}
-    play.broken = None
-    hub.clock.sleep(300)
-    _rebuild(play)
-    for attempt in range(INSISTING):
-        told = [play.tell_apart(link) for link in hub.held()]
-        if not any(told):
-            break
-        if attempt == INSISTING - 1:
-            hub.faults.left = 0  # while records are hidden, nothing is proven of them
-        hub.clock.sleep(300)
-        _rebuild(play)
-
-
-def _rebuild(play: Play) -> None:
-    for attempt in range(INSISTING):
-        if attempt == INSISTING - 1:
-            play.hub.faults.left = 0
-        try:
-            return play.hub.rebuild()
-        except HubError as error:
-            play._tell(f"   broken off: {type(error).__name__}: {error}")
-            play.hub.clock.sleep(300)
-    raise Violation("stuck: a rebuild does not come to an end, though nothing disturbs it any more")
-
-
-DEEDS: Mapping[Does, Callable[[Play, Step], None]] = {
-    Does.CREATE: _create,
-    Does.EDIT: _edit,
-    Does.DELETE: _delete,
-    Does.RUN: _run,
-    Does.RUN_FULL: _run_full,
-    Does.RETRY: _retry,
-    Does.BACKFILL: _backfill,
-    Does.NAMED: _named,
-    Does.CRASH: _crash,
-    Does.EDIT_DURING: _edit_during,
-    Does.ZOMBIE: _zombie,
-    Does.INTERLEAVED: _interleaved,
-    Does.TWICE: _twice,
-    Does.OVERTAKEN: _overtaken,
-    Does.GO_ON: _go_on,
-    Does.TROUBLE: _trouble,
-    Does.ACCOUNT: _account,
-    Does.LATE: _late,
-    Does.CLOCK: _clock,
-    Does.RESTORE: _restore,
-}

@@ -60,8 +60,8 @@ def campaigns(
         _tell(names or [], story)
         return
     _check_defect(defect, size)
-    for quiet in ("alembic", "cshub"):
-        logging.getLogger(quiet).setLevel(logging.ERROR)
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         with DEFECTS[defect]() if defect else nullcontext():
             held = [_run(known[name], size, seed) for name in names or known]

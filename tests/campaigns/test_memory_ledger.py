@@ -181,6 +181,7 @@ class Asking:
             self.both("links_in_state", pair, STATES[1:], linked=True)
             self.both("count_links", pair)
             self.both("linked", pair)
+            self.both("last_decisions", pair, KEYS)
             self.both("links_dated", pair, WINDOW)
             self.both("open_intents", pair)
         for number in range(2):

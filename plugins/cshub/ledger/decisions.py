@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select
 
 from cshub.core.planning import Rule
 from cshub.core.records import Change, DecisionEntry, Outcome, Pair
@@ -45,6 +45,19 @@ def of_key(connection: Connection, pair_id: int, key: str) -> list[DecisionRow]:
 
 def of_run(connection: Connection, run_id: str) -> list[DecisionRow]:
     return [_row(row) for row in connection.execute(_WITH_RUN.where(run.c.run_id == run_id).order_by(decision.c.id))]
+
+
+def last_of(connection: Connection, pair: Pair, keys: Sequence[str]) -> dict[str, tuple[Outcome, str, str]]:
+    """Source key → outcome, rule and reason of the last decision on it in this direction, if any."""
+    here = and_(
+        decision.c.pair_id == pair.number,
+        decision.c.mirrored == pair.mirrored,
+        among(connection, decision.c.source_key, keys),
+    )
+    newest = select(func.max(decision.c.id)).where(here).group_by(decision.c.source_key)
+    told = (decision.c.source_key, decision.c.outcome, decision.c.rule, decision.c.reason)
+    rows = connection.execute(select(*told).where(decision.c.id.in_(newest)))
+    return {key: (Outcome(outcome), rule, reason or "") for key, outcome, rule, reason in rows}
 
 
 def outcomes(connection: Connection, run_id: str) -> dict[str, Outcome]:

@@ -384,6 +384,11 @@ class Ledger:
         with self.database.reading() as connection:
             return decisions.has_remade(connection, run_ids)
 
+    def last_decisions(self, pair: Pair, source_keys: Sequence[str]) -> dict[str, tuple[Outcome, str, str]]:
+        """Source key → outcome, rule and reason of the last decision on it in the pair's direction, if there is one."""
+        with self.database.reading() as connection:
+            return decisions.last_of(connection, pair, source_keys)
+
     def decisions(self, pair: Pair | int, key: str) -> list[DecisionRow]:
         """Everything that happened to a record of either side, in either direction, oldest first."""
         number = pair.number if isinstance(pair, Pair) else pair

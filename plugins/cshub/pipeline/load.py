@@ -116,7 +116,6 @@ class _Load:
     answered: bool = False
     sent: set[str] = field(default_factory=set)
     looked_at: dict[str, datetime] = field(default_factory=dict)
-    told: set[tuple[str, Outcome, str]] = field(default_factory=set)
     written: Mapping[str, Outcome] = field(default_factory=dict)
     shown_at: datetime | None = None
 
@@ -145,7 +144,6 @@ class _Load:
         told = self.run.ledger.decisions_of_run(self.run.run_id)
         entries = {entry.source_key: entry for entry in told if entry.pair == self.run.pair}
         self.written = {key: item.outcome for key, item in entries.items() if item.outcome in _WRITTEN}
-        self.told = {(entry.source_key, entry.outcome, entry.rule) for entry in entries.values()}
         rows = [row for row in self.rows if row.source_key in entries and row.source_key not in self.settled]
         links = self.run.ledger.links(self.run.pair, [row.source_key for row in rows])
         for row in rows:
@@ -157,7 +155,8 @@ class _Load:
     def record_decisions(self) -> None:
         """Store what needs no call: parked, skipped, kept and learned."""
         waiting = [row for row in self.rows if row.action not in OPERATIONS and row.source_key not in self.settled]
-        telling = [row for row in waiting if row.teaches or self._is_news(row)]
+        telling = [row for row in waiting if row.teaches]
+        telling += self._news([row for row in waiting if not row.teaches])
         for start in range(0, len(telling), LEDGER_BATCH):
             batch = telling[start : start + LEDGER_BATCH]
             links = self.run.ledger.links(self.run.pair, [row.source_key for row in batch])
@@ -315,9 +314,15 @@ class _Load:
         earlier = self.written.get(row.source_key) if row.action is Action.UNCHANGED else None
         return Written(earlier or _DEFAULT_OUTCOMES[row.action], row.reason)
 
-    def _is_news(self, row: PlanRow) -> bool:
-        entry = (row.source_key, _DEFAULT_OUTCOMES[row.action], row.rule.value)
-        return row.link_version is None and bool(row.reason) and entry not in self.told
+    def _news(self, rows: Sequence[PlanRow]) -> list[PlanRow]:
+        """Rows of records without a link of which nothing was told yet, or something else: not the same in each run."""
+        unlinked = [row for row in rows if row.link_version is None and row.reason]
+        found: list[PlanRow] = []
+        for batch in batches(unlinked, LEDGER_BATCH):
+            last = self.run.ledger.last_decisions(self.run.pair, [row.source_key for row in batch])
+            told = ((row, (_DEFAULT_OUTCOMES[row.action], row.rule.value, row.reason)) for row in batch)
+            found += [row for row, entry in told if last.get(row.source_key) != entry]
+        return found
 
 
 def _is_overtaken(run: Run, planned_at: datetime) -> bool:

@@ -322,6 +322,12 @@ class MemoryLedger:
         self._alive()
         return list(self.state.decisions.get(run_id, ()))
 
+    def last_decisions(self, pair: Pair, source_keys: Sequence[str]) -> dict[str, tuple[Outcome, str, str]]:
+        self._alive()
+        told = sorted((row for rows in self.state.decisions.values() for row in rows), key=lambda row: row.id)
+        mine = (row for row in told if row.pair == pair and row.source_key in source_keys)
+        return {row.source_key: (row.outcome, row.rule, row.reason) for row in mine}
+
     def open_rejects(self, pair: Pair) -> set[str]:
         """Source keys of rejected and failed rows that no later run has settled."""
         return {key for mirrored, key in self.state.rejects if mirrored == pair.mirrored}

@@ -119,6 +119,15 @@ def test_more_deletions_than_the_guard_allows_need_their_number_though_nobody_is
     assert connected.json("apply", plan_id, "--deletions", str(number))["statistics"]["deleted"] == number
 
 
+def test_the_number_of_deletions_is_taken_where_the_guard_would_allow_them_too(
+    connected: Cshub, sandbox: RunningSandbox
+) -> None:
+    plan_id = connected.json("plan", JOB, *WEEK)["plan_id"]
+    wrong = connected("apply", plan_id, "--deletions", "1")
+    assert (wrong.code, writes(sandbox)) == (2, 0)
+    assert "this plan deletes 0 records" in " ".join(wrong.err.replace("│", "").split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -85,15 +85,10 @@ def too_many_deletions(made: MadePlan) -> Mapping[str, Any] | None:
 
 def _ask(screen: Screen, made: MadePlan, *, yes: bool, deletions: int | None) -> None:
     """Ends the command unless somebody agrees."""
-    too_many = too_many_deletions(made)
-    planned = None if too_many is None else too_many["planned"]
-    if deletions is not None and deletions != planned:
-        told = (
-            "the guard allows all deletions of this plan" if planned is None else f"this plan deletes {planned} records"
-        )
-        raise typer.BadParameter(
-            f"{told}: look at it again, and give the number that it shows", param_hint="--deletions"
-        )
+    too_many, planned = too_many_deletions(made), made.counts.as_dict()["delete"]
+    if deletions not in (None, planned):
+        told = f"this plan deletes {counted(planned, 'record')}: look at it again, and give that number"
+        raise typer.BadParameter(told, param_hint="--deletions")
     if deletions is not None or (yes and too_many is None):
         return
     if not screen.can_ask:

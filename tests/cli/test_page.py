@@ -25,6 +25,8 @@ CHANGING = (
     (re.compile(r" and (?:about|at least) [ ,a-z0-9']+\."), " in TIME."),
     (re.compile(r"[─ ]+"), " "),
 )
+LEDGER = re.compile(r"sqlite:///\S+/ledger\.db")
+LEDGER_SHOWN = "sqlite:////srv/cshub/ledger.db"
 APPLIED = re.compile(r"\bapply__[\d:T-]+_[0-9a-f]{6}\b")
 RUN_COLUMN = 70
 DRAFT = """\
@@ -102,7 +104,7 @@ def test_the_page_shows_what_the_commands_print(
         for pattern in last:
             found = pattern.search(answer.out)
             last[pattern] = found[0] if found else last[pattern]
-        output = cut(answer.err + answer.out, shown.lines)
+        output = cut(LEDGER.sub(LEDGER_SHOWN, answer.err + answer.out), shown.lines)
         if os.environ.get("UPDATE_DOCS"):
             return f"```console{f' {shown.lines}' if shown.lines else ''}\n$ cshub {today(shown.command)}\n{output}```"
         assert told(shown.command, shown.output) == told(shown.command, output), shown.command

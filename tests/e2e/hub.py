@@ -25,7 +25,7 @@ _TYPES: Mapping[str, Mapping[str, Any]] = {
     TASKS_OUT: {"kind": "salesforce_tasks_outbound", "pair": "hub_tasks"},
     CAMPAIGNS: {"kind": "salesforce_campaign_touches_outbound"},
 }
-_FEW = {"delete": {"count": 5}}  # the one deletion of the story may be more than 5 % of what the hour has linked
+_FEW = {"delete": {"count": 2}}  # the one deletion of the story may be more than 5 % of what the hour has linked
 JOBS: Mapping[str, Mapping[str, Any]] = {
     job_id: {"scene": SCENE, "schedule": {"kind": "manual"}, "guard": _FEW, **settings}
     for job_id, settings in _TYPES.items()

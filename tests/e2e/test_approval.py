@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-airflow"), pytest
 
 JOB = TOUCHPOINTS_OUT
 MANY = 5
-"""More than 5 % of the linked records of the scene, the guard's default share."""
+"""More than the scene's guard lets pass: two, or 5 % of the linked records."""
 
 
 LEAVING = 2  # the oldest, which may leave the window in these minutes

@@ -92,7 +92,7 @@ def _run(campaign: Campaign, size: Size, seed: int) -> bool:
     begun = time.monotonic()
     try:
         with _watched(campaign.name) as progress:
-            outcome = campaign.run(Asked(size, seed, progress))
+            outcome = campaign.run(Asked(size, seed, progress, _found))
     except Exception as error:
         console.print_exception()
         console.print(f"✗ {campaign.name} broke: {type(error).__name__}. Nothing of it is kept.", style="bold red")
@@ -103,6 +103,10 @@ def _run(campaign: Campaign, size: Size, seed: int) -> bool:
         keep(measured(campaign, outcome, spent_s, seed))
         PAGE.write_text(page(CAMPAIGNS))
     return outcome.holds
+
+
+def _found(finding: str) -> None:
+    console.print(f"✗ {finding}", style="red", markup=False, highlight=False)
 
 
 @contextmanager

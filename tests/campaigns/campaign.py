@@ -89,17 +89,28 @@ class Outcome:
 OnProgress = Callable[[int, int], None]
 
 
+OnFinding = Callable[[str], None]
+
+
 def unseen(_done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
+def unheard(_finding: str) -> None:
+    """A finding that is told at the end only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a campaign is run. ``progress`` is told cases done and cases in all; ``seed`` is the first seed."""
+    """How a campaign is run; ``seed`` is the first seed.
+
+    ``progress`` is told cases done and cases in all; ``finding`` is told, in a line, what is violated, as it is found.
+    """
 
     size: Size = Size.SHARE
     seed: int = SHARE_SEED
     progress: OnProgress = field(default=unseen, compare=False)
+    finding: OnFinding = field(default=unheard, compare=False)
 
     @property
     def is_full(self) -> bool:

@@ -21,6 +21,8 @@ def judged(violations: Violations, asked: Asked, *, share: int, full: int, batch
     found: dict[int, str] = {}
     for done, part in enumerate(_parts(violations, batches, parallel=asked.is_full), start=1):
         found.update(part)
+        for seed, violation in part.items():
+            asked.finding(f"seed {seed}: {violation}")
         asked.progress(min(done * batch, count), count)
     return found
 

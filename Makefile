@@ -42,7 +42,7 @@ campaign: .venv/.stamp ## run the reliability campaigns and write docs/reliabili
 	.venv/bin/python -m tests.campaigns $(ONLY) $(ARGS)
 
 clean: ## remove everything the other commands have put here (not while a demo runs)
-	rm -rf .uv .venv .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .uv .venv .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .campaign
 
 .venv/.stamp: pyproject.toml uv.lock .uv/.stamp
 	@echo "Installing the libraries into .venv/ (about 600 MB)"

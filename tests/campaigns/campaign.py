@@ -67,10 +67,14 @@ def at_least(name: str, measured: float, wanted: float, unit: str = "") -> Figur
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``stories``: what went wrong, each a text that a person can follow and that names the seed."""
+    """``stories``: what went wrong, each a text that a person can follow and that names the seed.
+
+    ``spent_s``: how long the cases took, where they were judged in more than one go; 0: as long as the campaign.
+    """
 
     figures: Sequence[Figure]
     stories: Sequence[str] = ()
+    spent_s: float = 0.0
 
     @property
     def holds(self) -> bool:
@@ -104,7 +108,8 @@ def unheard(_finding: str) -> None:
 class Asked:
     """How a campaign is run; ``seed`` is the first seed.
 
-    ``progress`` is told cases done and cases in all; ``finding`` is told, in a line, what is violated, as it is found.
+    ``progress`` is told cases done and cases in all; ``finding`` is told, in a line, what is violated, as it is found,
+    and where a campaign goes on that was broken off.
     """
 
     size: Size = Size.SHARE

@@ -71,7 +71,8 @@ def _carry_out(step: Step, hub: Lab, attempt: Attempt) -> Any:
             return map_records(run, returned[Step.EXTRACT].ref)
         case Step.DIFF:
             planned_at = run.clock.now()
-            return planned_at, diff(run, returned[Step.MAP].ref)
+            beside_lost = returned[Step.EXTRACT].beside_lost
+            return planned_at, diff(run, returned[Step.MAP].ref, beside_lost=beside_lost)
         case Step.LOAD:
             planned_at, planned = returned[Step.DIFF]
             course = hub.course(run_id=attempt.run_id, job=attempt.job)

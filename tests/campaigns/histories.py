@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
@@ -51,15 +50,13 @@ def story(seed: int) -> str:
 
 
 def run(asked: Asked) -> Outcome:
-    begun = time.perf_counter()
-    found = judged(violations, asked, share=SHARE, full=FULL, batch=BATCH)
-    spent_s = time.perf_counter() - begun
+    parts = judged("histories", violations, asked, share=SHARE, full=FULL, batch=BATCH)
     count = FULL if asked.is_full else SHARE
     figures: list[Figure] = [told("histories", count, "histories"), told("steps in each", STEPS)]
-    figures.append(exactly("violations", len(found)))
+    figures.append(exactly("violations", len(parts.found)))
     if asked.is_full:
-        figures.append(at_least("speed", count / spent_s, WANTED_A_SECOND, "histories/s"))
-    return Outcome(figures, stories(sorted(found)))
+        figures.append(at_least("speed", count / parts.spent_s, WANTED_A_SECOND, "histories/s"))
+    return Outcome(figures, stories(sorted(parts.found)), parts.spent_s)
 
 
 CAMPAIGN = Campaign(

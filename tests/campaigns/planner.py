@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from tests.campaigns.campaign import Asked, Campaign, Figure, Outcome, exactly, told
 from tests.campaigns.volume import judged
 from tests.core.histories import history_of, shortest, story_of, violation_of
@@ -28,15 +26,13 @@ def story(seed: int) -> str:
 
 
 def run(asked: Asked) -> Outcome:
-    begun = time.perf_counter()
-    found = judged(violations, asked, share=SHARE, full=FULL, batch=BATCH)
-    spent_s = time.perf_counter() - begun
+    parts = judged("planner", violations, asked, share=SHARE, full=FULL, batch=BATCH)
     count = FULL if asked.is_full else SHARE
-    figures: list[Figure] = [told("cases", count, "cases"), exactly("violations", len(found))]
+    figures: list[Figure] = [told("cases", count, "cases"), exactly("violations", len(parts.found))]
     if asked.is_full:
-        figures.append(told("speed", count / spent_s, "cases/s"))
-    stories = [f"seed {seed}\n{story(seed)}" for seed in sorted(found)[:STORIES]]
-    return Outcome(figures, stories)
+        figures.append(told("speed", count / parts.spent_s, "cases/s"))
+    stories = [f"seed {seed}\n{story(seed)}" for seed in sorted(parts.found)[:STORIES]]
+    return Outcome(figures, stories, parts.spent_s)
 
 
 CAMPAIGN = Campaign(

@@ -59,6 +59,18 @@ def deleted_while_a_run_lay_broken(boundary: int) -> History:
     return History(0, steps, full=False)
 
 
+def lost_and_deleted_while_a_run_lay_broken(boundary: int) -> History:
+    """A note of a lost create is read by a run that dies; it is deleted, looked for, made anew; the run goes on."""
+    steps = (
+        Step(Does.CREATE, CRM),
+        Step(Does.CRASH, CRM, boundary),
+        Step(Does.CRASH, DESK, 8),
+        Step(Does.DELETE, DESK),
+        Step(Does.RUN, CRM),
+    )
+    return History(0, steps, full=False)
+
+
 def deleted_while_a_run_is_at_work(boundary: int) -> History:
     """A record is deleted, and read as such by another run, while the first makes its counterpart."""
     steps = (Step(Does.CREATE, CRM), Step(Does.OVERTAKEN, CRM, boundary, pause_s=HOURS_S), Step(Does.RUN, CRM))
@@ -73,6 +85,9 @@ def restored_after(boundary: int) -> History:
 
 EVERYWHERE = {
     "a record that was deleted before the run went on is not made": deleted_while_a_run_lay_broken,
+    "what a lost create made is not made back when it is gone before the run that read it goes on": (
+        lost_and_deleted_while_a_run_lay_broken
+    ),
     "a record that was deleted while a run made its counterpart is gone": deleted_while_a_run_is_at_work,
     "what was made since the ledger was copied is found again": restored_after,
     "a process that stood still does not send what its retry has sent": still_at,

@@ -79,7 +79,7 @@ class Site:
             extracted = extract(run, Asked())
             mapped = map_records(run, extracted.ref)
             planned_at = run.clock.now()
-            planned = diff(run, mapped.ref)
+            planned = diff(run, mapped.ref, beside_lost=extracted.beside_lost)
             return LoadOrder(
                 plan=planned.ref,
                 rejects=mapped.rejects,

@@ -122,7 +122,7 @@ class Course:
             self.mapped = map_records(self._fresh(), self.extracted.ref)
         if self.planned is None:
             planned_at = self.lab.clock.now()
-            self.planned = diff(self._fresh(), self.mapped.ref)
+            self.planned = diff(self._fresh(), self.mapped.ref, beside_lost=self.extracted.beside_lost)
             self.planned_at = planned_at
         return self.planned
 

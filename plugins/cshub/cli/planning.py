@@ -107,7 +107,7 @@ def make_plan(run: Run, asked: Asked) -> MadePlan:
     run.show({"step": "map", "read": read.read})
     mapped = map_records(run, read.ref)
     run.show({"step": "diff", "mapped": mapped.statistics.mapped})
-    planned = diff(run, mapped.ref)
+    planned = diff(run, mapped.ref, beside_lost=read.beside_lost)
     planning = RunStatistics(warnings=run.warnings(), api_calls=run.api_calls())
     numbers = mapped.statistics + RunStatistics(warnings=planned.warnings) + planning
     plan_id = keep_plan(run, planned, rejects=mapped.rejects, statistics=numbers, window=read.window)

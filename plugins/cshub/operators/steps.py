@@ -46,6 +46,7 @@ class ExtractOperator(HubOperator):
                 "window": {"start": done.window.start.isoformat(), "end": done.window.end.isoformat()},
                 "first_run": done.first_run,
                 "is_whole": done.is_whole,
+                "beside_lost": done.beside_lost,
                 "read": done.read,
                 "by_origin": dict(done.by_origin),
                 "api_calls": run.api_calls(),
@@ -88,7 +89,8 @@ class DiffOperator(HubOperator):
         with self.hub_run(context) as run:
             extracted, mapped = pulled(context, EXTRACT), pulled(context, MAP)
             planned_at = run.clock.now()
-            done = diff(run, FrameRef.from_dict(mapped["mapped"]))
+            beside_lost = extracted.get("beside_lost", False)
+            done = diff(run, FrameRef.from_dict(mapped["mapped"]), beside_lost=beside_lost)
             planning = RunStatistics(warnings=done.warnings) + RunStatistics(
                 warnings=run.warnings(), api_calls=run.api_calls()
             )

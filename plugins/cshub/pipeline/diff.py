@@ -13,7 +13,7 @@ from cshub.core.mapping import MappedRecord
 from cshub.core.objects import Role
 from cshub.core.plan import PLAN_COLUMNS, PlanCounts, count_plan, in_step, plan_digest, plan_frame, plan_rows
 from cshub.core.planning import Desired, PlanRow, Rule
-from cshub.core.records import Action, Link, Operation, RecordKey, RunKind
+from cshub.core.records import Action, Link, RecordKey, RunKind
 from cshub.pipeline.extract import read_again
 from cshub.pipeline.locking import locked
 from cshub.pipeline.map import map_now, staged_rows
@@ -43,22 +43,22 @@ class Planned:
     linked: int
 
 
-def diff(run: Run, mapped: FrameRef) -> Planned:
+def diff(run: Run, mapped: FrameRef, *, beside_lost: bool) -> Planned:
     """Plan everything that map staged, and stage the plan; see :func:`plan_settled`."""
-    rows = plan_settled(run, list(staged_rows(run, mapped)))
+    rows = plan_settled(run, list(staged_rows(run, mapped)), beside_lost=beside_lost)
     ref = stage_plan(run, rows)
     warnings = Counter(warning for row in rows for warning in _new_warnings(row))
     linked = in_step(run.ledger.count_links(run.pair))
     return Planned(ref, count_plan(rows), plan_digest(rows), dict(warnings), linked)
 
 
-def plan_settled(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
+def plan_settled(run: Run, records: Sequence[MappedRecord], *, beside_lost: bool) -> list[PlanRow]:
     """One plan row per mapped record. Nothing is written to either system.
 
     Writes whose answers an earlier run lost, in either direction, are settled first: a plan made before that would be
     wrong. A record that another run has written since this one began to read it is left to the next run. One that is
     to be made is read again where another run may have read a later change of it, or where it may be the hub's own:
-    read after a lost create had made it, and deleted before that was settled.
+    read while a lost create was not settled (``beside_lost``), and deleted before anybody looked for it.
     """
     rivals = Rivals.of(run)
     lost = run.ledger.open_intents(run.pair) if run.kind is not RunKind.DRY else []
@@ -66,8 +66,7 @@ def plan_settled(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:
         with locked(run) as fence:
             settle(Writer(run, fence), patience_s=AFTER_TAKEOVER_S)
     rows = rivals.without_outdated(plan_mapped(run, records))
-    may_have_read_own = any(intent.pair != run.pair and intent.operation is Operation.CREATE for intent in lost)
-    return _made_afresh(run, rows) if rivals.have_passed_changes or may_have_read_own else rows
+    return _made_afresh(run, rows) if rivals.have_passed_changes or beside_lost else rows
 
 
 def plan_mapped(run: Run, records: Sequence[MappedRecord]) -> list[PlanRow]:

@@ -21,6 +21,7 @@ from cshub.core.records import (
     RETRIED_STATES,
     Link,
     LinkState,
+    Operation,
     Origin,
     Presence,
     RecordKey,
@@ -63,7 +64,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """``read``: records staged, each key once; ``by_origin``: why each was read. The rest as in :class:`Opened`."""
+    """``read``: records staged, each key once; ``by_origin``: why each was read. The rest as in :class:`Opened`.
+
+    ``beside_lost``: see :func:`is_beside_lost`, before or after the reading.
+    """
 
     ref: FrameRef
     window: Window
@@ -71,6 +75,7 @@ class Extracted:
     is_whole: bool
     read: int
     by_origin: Mapping[str, int]
+    beside_lost: bool
 
 
 def extract(run: Run, asked: Asked, *, only_waiting: bool = False) -> Extracted:
@@ -81,9 +86,17 @@ def extract(run: Run, asked: Asked, *, only_waiting: bool = False) -> Extracted:
     """
     opened = open_run(run, asked, only_waiting=only_waiting)
     counts: dict[str, int] = {}
+    beside_lost = is_beside_lost(run)
     frames = _frames(receive(run, asked, opened.window, only_waiting=only_waiting), counts)
     ref = run.staging.write(run.bound.id, run.run_id, "raw", frames, schema=RAW_SCHEMA)
-    return Extracted(ref, opened.window, opened.first_run, opened.is_whole, sum(counts.values()), counts)
+    beside_lost = is_beside_lost(run) or beside_lost
+    return Extracted(ref, opened.window, opened.first_run, opened.is_whole, sum(counts.values()), counts, beside_lost)
+
+
+def is_beside_lost(run: Run) -> bool:
+    """Whether a create of the other direction is not settled: what it made may be read now, and gone by then."""
+    open_now = run.ledger.open_intents(run.pair)
+    return any(intent.pair != run.pair and intent.operation is Operation.CREATE for intent in open_now)
 
 
 def open_run(run: Run, asked: Asked, *, only_waiting: bool = False) -> Opened:

@@ -19,7 +19,7 @@ from cshub.core.stats import RunStatistics
 from cshub.core.window import Window
 from cshub.ledger import Ledger
 from cshub.pipeline.diff import plan_settled
-from cshub.pipeline.extract import Opened, Received, open_run, receive
+from cshub.pipeline.extract import Opened, Received, is_beside_lost, open_run, receive
 from cshub.pipeline.guard import SendGuard
 from cshub.pipeline.load import Loaded, LoadFacts, carry_out
 from cshub.pipeline.rebuild import rebuild
@@ -209,6 +209,7 @@ class Course:
     run_id: str
     opened: Opened | None = None
     received: list[Received] | None = None
+    beside_lost: bool = False
     rows: list[PlanRow] | None = None
     planned_at: datetime | None = None
     loaded: Loaded | None = None
@@ -229,11 +230,13 @@ class Course:
         if self.received is None:
             only_waiting = self.kind is RunKind.RETRY
             opened = open_run(run, self.asked, only_waiting=only_waiting)
+            beside_lost = is_beside_lost(run)
             self.received = list(receive(run, self.asked, opened.window, only_waiting=only_waiting))
+            self.beside_lost = is_beside_lost(run) or beside_lost
             self.opened = opened
         if self.rows is None:
             planned_at = self.hub.clock.now()
-            self.rows = plan_settled(run, mapped_now(run, self.received)[0])
+            self.rows = plan_settled(run, mapped_now(run, self.received)[0], beside_lost=self.beside_lost)
             self.planned_at = planned_at
         return self.rows
 

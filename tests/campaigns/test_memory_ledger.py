@@ -188,6 +188,7 @@ class Asking:
             self.both("outcomes", f"run-{number}")
             self.both("decisions_of_run", f"run-{number}")
             self.both("has_remade", [f"run-{number}"])
+            self.both("run_before", f"job-{number}", self.now - timedelta(minutes=2), kinds=list(RunKind))
         memory = cast("MemoryLedger", self.ledgers[1])
         for number, pair in enumerate(self.pairs):
             open_now = {row.source_key for row in self.ledgers[0].rejects(f"job-{number}") if row.pair == pair}
@@ -236,6 +237,16 @@ def test_runs_and_watermarks_are_told_alike(stored: Ledger) -> None:
     asking.both("progress", "run-0", {"step": "load"}, later)
     asking.both("close_run", "run-0", RunOutcome.GREEN, numbers, now=later)
     assert asking.both("run", "run-0").statistics == numbers
+    assert asking.both("run_before", "job-0", BEGIN, kinds=[RunKind.MANUAL]).run_id == "run-0"
+    for job_id, moment, kind in (
+        ("job-0", BEGIN - timedelta(seconds=1), RunKind.MANUAL),
+        ("job-0", BEGIN, RunKind.SCHEDULED),
+        ("job-1", BEGIN, RunKind.MANUAL),
+    ):
+        assert asking.both("run_before", job_id, moment, kinds=[kind]) is None
+    asking.both("close_run", "run-0", RunOutcome.RED, numbers, error="broken off", now=later)
+    assert asking.both("run_before", "job-0", BEGIN, kinds=[RunKind.MANUAL]) is None
+    asking.both("close_run", "run-0", RunOutcome.GREEN, numbers, now=later)
     assert asking.both("run", "unknown") is None
     assert len(asking.both("runs", "job-0")) == 1
     assert [row.run_id for row in asking.both("runs_since", ["job-0", "job-1"], BEGIN)] == ["run-0"]

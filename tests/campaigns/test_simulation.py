@@ -155,6 +155,40 @@ def test_a_write_that_the_other_direction_settles_is_counted_by_the_run_that_sen
             assert (course.loaded or course.go_on()).statistics.created == 2, boundary
 
 
+def test_a_daily_job_tries_again_to_carry_over_a_deletion_whose_counterpart_was_not_to_be_seen() -> None:
+    hub = Hub(Random(0))
+    event = hub.services[CRM].create(1, ACCOUNTS[0], WORDS[CRM])
+    hub.clock.sleep(60)
+    for source in (CRM, DESK):
+        hub.course(source).go_on()
+    hub.clock.sleep(60)
+    hub.services[CRM].delete(event)
+    hub.clock.sleep(26 * 3600)
+    hub.faults.kinds, hub.faults.probability, hub.faults.left = (Trouble.HIDDEN,), 1.0, 100
+    with light_frames():
+        assert hub.course(CRM).go_on().statistics.skipped == {"target_not_readable": 1}
+        hub.faults.left = 0
+        hub.clock.sleep(25 * 3600)
+        assert hub.course(CRM).go_on().statistics.deleted == 1
+
+
+def test_what_is_never_to_be_seen_holds_up_reading_for_a_day_only() -> None:
+    hub = Hub(Random(0))
+    event = hub.services[CRM].create(1, ACCOUNTS[0], WORDS[CRM])
+    hub.clock.sleep(60)
+    for source in (CRM, DESK):
+        hub.course(source).go_on()
+    hub.services[CRM].delete(event)
+    hub.faults.kinds, hub.faults.probability, hub.faults.left = (Trouble.HIDDEN,), 1.0, 10_000
+    read = []
+    with light_frames():
+        for _ in range(40):
+            hub.clock.sleep(3600)
+            read.append(hub.course(CRM).go_on().statistics.read)
+    assert set(read[:24]) == {1}
+    assert set(read[-10:]) == {0}
+
+
 def test_a_run_that_is_gone_on_with_leaves_alone_what_a_later_run_agreed_on() -> None:
     hub = Hub(Random(0))
     note = hub.services[DESK].create(1, ACCOUNTS[0], {**WORDS[DESK], "status": "first"})

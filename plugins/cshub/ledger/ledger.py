@@ -168,6 +168,11 @@ class Ledger:
         with self.database.reading() as connection:
             return runs.written_since(connection, job_ids, moment)
 
+    def run_before(self, job_id: str, moment: datetime, *, kinds: Collection[RunKind]) -> RunRow | None:
+        """The job's newest run of these kinds that was opened by a moment and came to its end, whatever it wrote."""
+        with self.database.reading() as connection:
+            return runs.ended_before(connection, job_id, moment, kinds)
+
     def watermark(self, job_id: str) -> datetime | None:
         """Everything before this moment is safely handled; None before the first run."""
         with self.database.reading() as connection:

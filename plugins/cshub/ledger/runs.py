@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, case, func, select, true, update
+from sqlalchemy import Connection, Row, and_, case, func, select, true, update
 
 from cshub.core.errors import StateError
 from cshub.core.records import Pair, RunKind, RunOutcome
@@ -83,6 +83,19 @@ def newest(connection: Connection, job_id: str | None, limit: int) -> list[RunRo
 def written_since(connection: Connection, job_ids: Collection[str], moment: datetime) -> list[RunRow]:
     here = run.c.job_id.in_(job_ids) & (run.c.updated_at > moment)
     return [_row(row) for row in connection.execute(select(run).where(here).order_by(run.c.number.desc()))]
+
+
+def ended_before(connection: Connection, job_id: str, moment: datetime, kinds: Collection[RunKind]) -> RunRow | None:
+    here = and_(
+        run.c.job_id == job_id,
+        run.c.opened_at <= moment,
+        run.c.kind.in_([kind.value for kind in kinds]),
+        run.c.closed_at.is_not(None),
+        run.c.error.is_(None),
+        run.c.outcome.in_([RunOutcome.GREEN.value, RunOutcome.RED.value]),
+    )
+    row = connection.execute(select(run).where(here).order_by(run.c.number.desc()).limit(1)).one_or_none()
+    return None if row is None else _row(row)
 
 
 def place(connection: Connection, run_id: str) -> RunPlace:

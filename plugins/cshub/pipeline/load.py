@@ -352,7 +352,7 @@ def _advance_watermark(run: Run, facts: LoadFacts, left_out: Sequence[PlanRow], 
     Never beyond the moment of reading, as what is to come was not read; nor beyond that of another run of the job that
     was at work meanwhile, as what it made may have been deleted since it was read; nor beyond a change that was left
     out because the record had moved: the next run reads it again. A change whose target was not to be seen is read
-    again for a day: it may be hidden only now, or gone with its account for good.
+    again for a day, and once at least: it may be hidden only now, or gone with its account for good.
     """
     if run.kind not in _WATERMARK_KINDS or not facts.is_whole:
         return
@@ -365,7 +365,15 @@ def _advance_watermark(run: Run, facts: LoadFacts, left_out: Sequence[PlanRow], 
             return
         rivals = Rivals.of(run).opened_at
         if unseen:
-            day_ago = opened.opened_at - UNSEEN_READ_AGAIN
-            position = min(position, max(known, day_ago) if known else day_ago)
+            read_by_then = _read_by(run, opened.opened_at - UNSEEN_READ_AGAIN) or known
+            if read_by_then is None:
+                return
+            position = min(position, max(known, read_by_then) if known else read_by_then)
         position = min([position, opened.opened_at, *rivals, *(at for at in changed_at if at is not None)])
         run.ledger.set_watermark(run.bound.id, position, run.run_id, run.clock.now())
+
+
+def _read_by(run: Run, moment: datetime) -> datetime | None:
+    """Up to where runs of the job had read by then: what lies behind it was first read later. None without a run."""
+    earlier = run.ledger.run_before(run.bound.id, moment, kinds=_WATERMARK_KINDS)
+    return None if earlier is None or earlier.window is None else min(earlier.window.end, earlier.opened_at)

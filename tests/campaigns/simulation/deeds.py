@@ -66,7 +66,7 @@ def _named(play: Play, step: Step) -> None:
     """A record that the hub knows is named; of one that is deleted a person would ask for another one."""
     held = play.any_of(play.source_of(step), step.number)
     if held is not None:
-        _run(play, step, asked=Asked(records=(held.key,)))
+        _run(play, step, RunKind.RETRY, Asked(records=(held.key,)))
 
 
 def _crash(play: Play, step: Step) -> None:

@@ -28,6 +28,7 @@ from tests.campaigns.simulation.replacing import replace
 from tests.pipeline.crashes import BEFORE_COMMIT, Crash, Fuse
 
 _ENDED = frozenset({LinkState.DELETED, LinkState.GONE})
+_THROUGH = frozenset({RunOutcome.GREEN, RunOutcome.RED})
 _REFUSED = frozenset({LinkState.REJECTED, LinkState.FAILED})
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -172,6 +173,14 @@ class MemoryLedger:
         self._alive()
         rows = reversed(self.state.runs.values())
         return [row for row in rows if row.job_id in job_ids and row.updated_at > moment]
+
+    def run_before(self, job_id: str, moment: datetime, *, kinds: Collection[RunKind]) -> RunRow | None:
+        self._alive()
+        for row in reversed(self.state.runs.values()):
+            is_asked = row.job_id == job_id and row.opened_at <= moment and row.kind in kinds
+            if is_asked and row.closed_at is not None and row.error is None and row.outcome in _THROUGH:
+                return row
+        return None
 
     def has_remade(self, run_ids: Collection[str]) -> bool:
         self._alive()

@@ -115,6 +115,9 @@ ONCE_WRONG = {
             Step(Does.OVERTAKEN, DESK, 845, pause_s=90.0),
         ),
     ),
+    "a record made anew is held where its counterpart in an old copy of the ledger is not to be seen": history_of(
+        20974065
+    ),
     "a run of named records leaves the watermark where it is": History(
         0,
         (*TWO_EVENTS, Step(Does.RUN, CRM), Step(Does.EDIT, CRM, pause_s=HOURS_S), Step(Does.NAMED, CRM, 1)),

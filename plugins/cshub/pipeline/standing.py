@@ -59,14 +59,16 @@ class Standing:
     def doubted(self, sure: Matching, more: Matching) -> Matching:
         """``sure``: made without the records in doubt; ``more``: of what was left and them.
 
-        What belongs to a record in doubt by these is in doubt too.
+        What belongs to a record in doubt by these, or may belong to it, is in doubt too.
         """
+        pairs = {(item.left, item.right) for item in more.matches}
+        pairs |= {(left, right) for left, rights in more.left_doubts.items() for right in rights}
         left, right = dict(sure.left_doubts), dict(sure.right_doubts)
-        for item in more.matches:
-            if item.left in self.in_doubt and item.right not in self.in_doubt:
-                right[item.right] = [*right.get(item.right, ()), item.left]
-            elif item.right in self.in_doubt and item.left not in self.in_doubt:
-                left[item.left] = [*left.get(item.left, ()), item.right]
+        for one, other in sorted(pairs):
+            if one in self.in_doubt and other not in self.in_doubt:
+                right[other] = sorted({*right.get(other, ()), one})
+            elif other in self.in_doubt and one not in self.in_doubt:
+                left[one] = sorted({*left.get(one, ()), other})
         return Matching(sure.matches, left, right)
 
     def free(self, run: Run, fence: Fence, run_id: str, keys: Collection[str]) -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cshub.core.linking import has_updated, shared_out
+from cshub.core.linking import has_updated, not_done, not_standing, shared_out
 from cshub.core.objects import Kind
 from cshub.core.ports import Candidate
-from cshub.core.records import Intent, Operation, Pair, TargetRecord
+from cshub.core.records import Intent, Link, LinkSide, Operation, Pair, TargetRecord
 from cshub.core.values import fingerprints
 
 from .core_cast import NOW
@@ -76,6 +76,7 @@ def update(**written: tuple[str | None, str | None]) -> Intent:
         "written": sorted(written),
         "expected": fingerprints({name: after for name, (_, after) in written.items()}, KINDS),
         "changes": [[name, before, after, "source"] for name, (before, after) in written.items()],
+        "target": None,
     }
     return replace(create(1), operation=Operation.UPDATE, target_key="x", hint=hint)
 
@@ -102,6 +103,28 @@ def test_a_field_that_held_the_value_before_proves_no_update() -> None:
     intent = update(title=("same", "same"), body=("old", "new"))
     shown = TargetRecord("x", "acme", {"title": "same", "body": "edited since"})
     assert not has_updated(intent, shown, kinds=KINDS)
+
+
+def test_what_an_update_should_have_written_and_holds_something_else_is_named() -> None:
+    intent = update(title=("old", "new"), body=("old", "new"))
+    assert not_standing(intent, TargetRecord("x", "acme", {"title": "new", "body": "theirs"}), kinds=KINDS) == {"body"}
+    assert not_standing(create(1), TargetRecord("x", "acme", {"title": "theirs"}), kinds=KINDS) == set()
+
+
+@pytest.mark.parametrize(
+    ("now", "counts_as_edit"),
+    [("base", True), ("theirs", False), ("another", False)],  # the last two differ from the base by themselves
+)
+def test_a_field_set_back_after_a_plan_whose_update_did_not_happen_counts_as_an_edit(
+    now: str, counts_as_edit: bool
+) -> None:
+    """Both sides had agreed on "base"; the plan saw "theirs"."""
+    intent = update(title=("theirs", "ours"))
+    base = fingerprints({"title": "base"}, KINDS)
+    link = Link(Pair(1), LinkSide("s"), LinkSide("x", marks=base))
+    kept = not_done(intent, link, TargetRecord("x", "acme", {"title": now}), kinds=KINDS)
+    assert (kept is not None) is counts_as_edit
+    assert kept is None or kept.target.marks == {"title": ""}
 
 
 @given(OFFERS)

@@ -124,6 +124,33 @@ TOLD: dict[str, History] = {
             RunStep(SALESFORCE, lost=2, before_reading_back=(edit(TOTANGO, score="9", body="Theirs"),)),
         )
     ),
+    "a lost write that a person seems to have edited may never have happened, and that is told": History(
+        (
+            made(TOTANGO),
+            BACK,
+            edit(SALESFORCE, status="Not Started", start="2026-11-13"),
+            RunStep(SALESFORCE, lost=2, before_reading_back=(edit(TOTANGO, when="2026-11-03", status="open"),)),
+        )
+    ),
+    "what was lost, and then set back to what it was before both edits, is an edit": History(
+        (
+            made(SALESFORCE, status="Completed"),
+            FORTH,
+            edit(SALESFORCE, status="In Progress"),
+            edit(TOTANGO, status="open"),
+            RunStep(TOTANGO, lost=1, before_reading_back=(edit(SALESFORCE, status="Completed"),)),
+        )
+    ),
+    "what both sides agreed on beside a lost write, and one has set back since, is an edit": History(
+        (
+            made(SALESFORCE, status="In Progress"),
+            FORTH,
+            edit(SALESFORCE, status="Completed"),
+            edit(TOTANGO, status="done"),
+            edit(SALESFORCE, start="2026-11-13"),
+            RunStep(SALESFORCE, lost=2, before_reading_back=(edit(TOTANGO, status="open"),)),
+        )
+    ),
 }
 
 

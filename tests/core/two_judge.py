@@ -6,7 +6,7 @@ Nothing here asks the planner; it only sees what people did, what the jobs read,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,8 @@ class Judge:
     """``pending``: fields that a person changed since both sides last agreed → number of that act.
 
     ``agreed``: what they held then; ``unanswered``: what they held before a write whose answer was lost;
-    ``latest``: what a person last made of them.
+    ``written``: what a job wrote that later saw something else there for the first time; ``latest``: what a person last
+    made of them.
     """
 
     policy: str | None
@@ -57,6 +58,7 @@ class Judge:
     extra: Counter[tuple[int, str]] = field(default_factory=Counter)
     known: set[tuple[int, str, str | None]] = field(default_factory=set)
     unanswered: dict[Place, Any] = field(default_factory=dict)
+    written: dict[Place, Any] = field(default_factory=dict)
     latest: dict[Place, Any] = field(default_factory=dict)
     unseen: dict[str, frozenset[str]] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
@@ -78,7 +80,7 @@ class Judge:
         """What a field held when both sides last agreed, and what the other side then stood for."""
         thing, system, name = place
         back = self.both[OTHER[system]]
-        found = [known[place] for known in (self.agreed, self.unanswered) if place in known]
+        found = [known[place] for known in (self.agreed, self.unanswered, self.written) if place in known]
         for path, attribute in back.channels:
             if attribute == name and (thing, OTHER[system], path) in self.agreed:
                 meant = back.mapped({path: self.agreed[thing, OTHER[system], path]})
@@ -100,7 +102,7 @@ class Judge:
         """Fields that one job alone writes and nobody reads are agreed on as that job first sees them."""
         if look.target_values is None or row.rule is Rule.EDIT_BEATS_DELETION:
             return
-        if not is_lost:
+        if not is_lost and look.source_values:  # of a deleted record nothing is seen
             self.first_seen(source, look.source_seen)
         if not is_lost and target is not None:
             self.first_seen(target, look.target_seen)
@@ -110,7 +112,10 @@ class Judge:
         if not is_lost:
             self.known.add(record)
         for name in direction.rules.updateable - direction.returned:
-            self._settle((look.thing, direction.target, name), look.target_values[name], look.target_seen)
+            place = (look.thing, direction.target, name)
+            if place in self.agreed:  # what that job has written there goes on to be its base
+                self.written[place] = self.agreed[place]
+            self._settle(place, look.target_values[name], look.target_seen)
 
     def looked(self, direction: Direction, look: Look) -> None:
         """Fields that both sides hold alike are agreed on."""
@@ -180,9 +185,14 @@ class Judge:
                         self._right_winner(direction, row, look, name, source_wins=False)
                     self._settle((look.thing, direction.source, path), look.source_values[path], look.source_seen)
 
-    def found(self, direction: Direction, row: PlanRow, look: Look) -> None:
-        """A write without an answer was found done: by the job, or by a person who did the same."""
+    def found(self, direction: Direction, row: PlanRow, look: Look, not_standing: Set[str]) -> None:
+        """A write without an answer was found done: by the job, or by a person who did the same.
+
+        ``not_standing``: fields told to hold something else, as a person wrote it since, or as they were never written.
+        """
         self.decided(direction, row, look)
+        for path in {path for path, name in direction.channels if name in not_standing}:
+            self._settle((look.thing, direction.source, path), look.source_values[path], look.source_seen)
         for change in row.changes:
             if change.winner == "source":
                 self._settle((look.thing, direction.target, change.field), change.after, self.acts)

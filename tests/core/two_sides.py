@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from cshub.core.diff import decide
-from cshub.core.linking import found_done, has_updated, intent_hint, learned, read_back, written
+from cshub.core.linking import found_done, has_updated, intent_hint, learned, not_done, not_standing, read_back, written
 from cshub.core.planning import PlanRow, TargetView
 from cshub.core.records import (
     RETRIED_STATES,
@@ -340,12 +340,20 @@ class Simulation:
             self._note(f"settled {intent.operation} of {intent.source_key}: {record is not None}")
             if record is None:
                 self.judge.lost(direction.target, look.thing)
+                self._not_done(direction, intent, link)
                 continue
             if intent.operation is Operation.CREATE:
                 self.judge.first_seen(self.services[direction.target].records[record.key], self.judge.acts)
-            self.judge.found(direction, row, look)
+            self.judge.found(direction, row, look, not_standing(intent, record, kinds=direction.kinds))
             self.ledger.save(source, found_done(intent, link, record, kinds=direction.kinds))
         self.intents.clear()
+
+    def _not_done(self, direction: Direction, intent: Intent, link: Link | None) -> None:
+        record = self.services[direction.target].shown(intent.target_key) if intent.target_key else None
+        if intent.operation is Operation.UPDATE and link is not None and record is not None:
+            kept = not_done(intent, link, record, kinds=direction.kinds)
+            if kept is not None:
+                self.ledger.save(direction.source, kept)
 
     def _find(self, direction: Direction, intent: Intent) -> TargetRecord | None:
         service = self.services[direction.target]

@@ -75,7 +75,7 @@ class History:
             lab.wait(minutes=4)
             self.pending.insist()
             self.pending = None
-        lab.wait(days=3)
+        lab.wait(days=6)  # the last summary comes after five
         lab.sync()
         lab.wait(minutes=10)
         clean = lab.sync(asked=Asked(full_sync=True))

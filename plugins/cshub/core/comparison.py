@@ -200,6 +200,8 @@ class Comparison:
         sent = self.link.source.mapped.get(name)
         if known is None and sent is None:
             return False
+        if known == "":  # an edit that waits, be it the old value again
+            return True
         if now in (known, sent):
             return False
         return known is not None or self._target_edited_after_our_write

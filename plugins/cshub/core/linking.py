@@ -142,13 +142,21 @@ def has_updated(intent: Intent, record: TargetRecord, *, kinds: Mapping[str, Kin
     """
     now, expected = fingerprints(record.values, kinds), intent.hint["expected"]
     before = fingerprints({name: value for name, value, *_ in intent.hint["changes"]}, kinds)
-    there = {name for name in intent.hint["written"] if now.get(name) == expected.get(name)}
-    others = set(intent.hint["written"]) - there
+    others = not_standing(intent, record, kinds=kinds)
+    there = set(intent.hint["written"]) - others
     if not others:
         return True
     return any(expected[name] != before.get(name) for name in there) and all(
         name in now and now[name] != before.get(name) for name in others
     )
+
+
+def not_standing(intent: Intent, record: TargetRecord, *, kinds: Mapping[str, Kind]) -> set[str]:
+    """Fields that an update should have written and that hold something else: edited since, or never written."""
+    if intent.operation is not Operation.UPDATE:
+        return set()
+    now, expected = fingerprints(record.values, kinds), intent.hint["expected"]
+    return {name for name in intent.hint["written"] if now.get(name) != expected.get(name)}
 
 
 def found_done(intent: Intent, link: Link | None, record: TargetRecord, *, kinds: Mapping[str, Kind]) -> Link:
@@ -178,6 +186,20 @@ def found_done(intent: Intent, link: Link | None, record: TargetRecord, *, kinds
         created_at=intent.begun_at if is_create else old.created_at,
         written_at=intent.begun_at,
     )
+
+
+def not_done(intent: Intent, link: Link, record: TargetRecord, *, kinds: Mapping[str, Kind]) -> Link | None:
+    """The link of an update that did not happen, None where it stays as it is.
+
+    A field that changed after the plan and holds again what both sides once agreed on would look untouched: it counts
+    as an edit, as it may be one of what the update wrote.
+    """
+    target = side_of(intent.hint["target"])
+    before = fingerprints({name: value for name, value, *_ in intent.hint["changes"]}, kinds)
+    planned = {**((target.marks if target else None) or {}), **before}
+    now, known = fingerprints(record.values, kinds), link.target.marks or {}
+    back = [name for name, mark in planned.items() if mark and name in now and now[name] == known.get(name) != mark]
+    return link.having(target={"marks": {**known, **dict.fromkeys(back, "")}}) if back else None
 
 
 def written_fields(row: PlanRow) -> frozenset[str]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cshub.core.linking import has_updated, not_done, not_standing, shared_out
 from cshub.core.objects import Kind
+from cshub.core.plan import side_document
 from cshub.core.ports import Candidate
 from cshub.core.records import Intent, Link, LinkSide, Operation, Pair, TargetRecord
 from cshub.core.values import fingerprints
@@ -76,6 +77,7 @@ def update(**written: tuple[str | None, str | None]) -> Intent:
         "written": sorted(written),
         "expected": fingerprints({name: after for name, (_, after) in written.items()}, KINDS),
         "changes": [[name, before, after, "source"] for name, (before, after) in written.items()],
+        "source": None,
         "target": None,
     }
     return replace(create(1), operation=Operation.UPDATE, target_key="x", hint=hint)
@@ -122,9 +124,24 @@ def test_a_field_set_back_after_a_plan_whose_update_did_not_happen_counts_as_an_
     intent = update(title=("theirs", "ours"))
     base = fingerprints({"title": "base"}, KINDS)
     link = Link(Pair(1), LinkSide("s"), LinkSide("x", marks=base))
-    kept = not_done(intent, link, TargetRecord("x", "acme", {"title": now}), kinds=KINDS)
+    kept = not_done(intent, link, TargetRecord("x", "acme", {"title": now}), kinds=KINDS, paths={})
     assert (kept is not None) is counts_as_edit
     assert kept is None or kept.target.marks == {"title": ""}
+
+
+def test_what_both_sides_agreed_on_beside_an_update_that_did_not_happen_is_kept() -> None:
+    """Both had "old" as their body, and hold "new" now; the update was about the title."""
+    old, new = (fingerprints({"body": text}, KINDS) for text in ("old", "new"))
+    marks = {"Body": new["body"]}
+    sides = (LinkSide("s", marks=marks, mapped=new), LinkSide("x", marks=new))
+    intent = update(title=("theirs", "ours"))
+    hint = {**intent.hint, "source": side_document(sides[0]), "target": side_document(sides[1])}
+    intent = replace(intent, hint={**hint, "expected": {**hint["expected"], **new}})
+    link = Link(Pair(1), LinkSide("s", marks={"Body": old["body"]}, mapped=old), LinkSide("x", marks=old))
+    shown = TargetRecord("x", "acme", {"title": "theirs", "body": "old"})  # set back since
+    kept = not_done(intent, link, shown, kinds=KINDS, paths={"body": "Body", "title": "Title"})
+    assert kept is not None
+    assert (kept.source.marks, kept.source.mapped, kept.target.marks) == (marks, new, new)
 
 
 @given(OFFERS)

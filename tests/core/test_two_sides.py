@@ -151,6 +151,16 @@ TOLD: dict[str, History] = {
             RunStep(SALESFORCE, lost=2, before_reading_back=(edit(TOTANGO, status="open"),)),
         )
     ),
+    "what both sides agreed on beside a lost write, and the side that was read has set back, is an edit": History(
+        (
+            made(TOTANGO, status="done"),
+            BACK,
+            edit(SALESFORCE, status="In Progress"),
+            edit(SALESFORCE, subject="Ours"),
+            edit(TOTANGO, status="open"),
+            RunStep(SALESFORCE, lost=2, before_reading_back=(edit(SALESFORCE, status="Completed"),)),
+        )
+    ),
 }
 
 

@@ -351,7 +351,7 @@ class Simulation:
     def _not_done(self, direction: Direction, intent: Intent, link: Link | None) -> None:
         record = self.services[direction.target].shown(intent.target_key) if intent.target_key else None
         if intent.operation is Operation.UPDATE and link is not None and record is not None:
-            kept = not_done(intent, link, record, kinds=direction.kinds)
+            kept = not_done(intent, link, record, kinds=direction.kinds, paths=direction.rules.paths)
             if kept is not None:
                 self.ledger.save(direction.source, kept)
 

@@ -188,18 +188,56 @@ def found_done(intent: Intent, link: Link | None, record: TargetRecord, *, kinds
     )
 
 
-def not_done(intent: Intent, link: Link, record: TargetRecord, *, kinds: Mapping[str, Kind]) -> Link | None:
-    """The link of an update that did not happen, None where it stays as it is.
+def not_done(
+    intent: Intent, link: Link, record: TargetRecord, *, kinds: Mapping[str, Kind], paths: Mapping[str, str]
+) -> Link | None:
+    """The link of an update that did not happen, None where it stays as it is. ``paths``: attribute → source field.
 
-    A field that changed after the plan and holds again what both sides once agreed on would look untouched: it counts
-    as an edit, as it may be one of what the update wrote.
+    What both sides agreed on beside the update is kept, as the plan saw it. And a field of the update that changed
+    after the plan, and holds again what both sides once agreed on, would look untouched: it counts as an edit, as that
+    may have been made of what the update wrote.
     """
-    target = side_of(intent.hint["target"])
-    before = fingerprints({name: value for name, value, *_ in intent.hint["changes"]}, kinds)
-    planned = {**((target.marks if target else None) or {}), **before}
-    now, known = fingerprints(record.values, kinds), link.target.marks or {}
-    back = [name for name, mark in planned.items() if mark and name in now and now[name] == known.get(name) != mark]
-    return link.having(target={"marks": {**known, **dict.fromkeys(back, "")}}) if back else None
+    hint, old = intent.hint, link.target.marks
+    if old is None:
+        return None  # nothing was ever read back: by its times alone an edit is told from what was sent
+    source, target = side_of(hint["source"]), side_of(hint["target"])
+    before = fingerprints({name: value for name, value, *_ in hint["changes"]}, kinds)
+    now = fingerprints(record.values, kinds)
+    back = [name for name, mark in before.items() if name in now and now[name] == old.get(name) != mark]
+    agreed = _agreed_beside(intent, source, target, link, paths)
+    if not back and not agreed:
+        return None
+    marks = {**old, **{name: hint["expected"][name] for name in agreed}, **dict.fromkeys(back, "")}
+    mine, paths_agreed = link.source, set(agreed.values())
+    seen = {path: mark for path, mark in ((source.marks if source else None) or {}).items() if path in paths_agreed}
+    mapped = {name: hint["expected"][name] for name in agreed} if mine.mapped else {}
+    return link.having(
+        source={"marks": {**(mine.marks or {}), **seen}, "mapped": {**mine.mapped, **mapped}} if agreed else None,
+        target={
+            "marks": marks,
+            "mapped": {path: mark for path, mark in link.target.mapped.items() if path not in paths_agreed},
+        },
+    )
+
+
+def _agreed_beside(
+    intent: Intent, source: LinkSide | None, target: LinkSide | None, link: Link, paths: Mapping[str, str]
+) -> dict[str, str]:
+    """Attribute → source field of what both sides held alike at the plan, and the ledger does not know as such."""
+    if source is None or target is None or not source.marks or not target.marks or link.source.marks is None:
+        return {}
+    if link.source.mapped and link.source.mapping_version != source.mapping_version:
+        return {}
+    hint, known = intent.hint, link.target.marks or {}
+    asked = {name for name, *_ in hint["changes"]} | set(hint["written"])
+    sent = {paths.get(name) for name in asked}
+    alike = {name: mark for name, mark in hint["expected"].items() if target.marks.get(name) == mark}
+    return {
+        name: path
+        for name, mark in alike.items()
+        if (path := paths.get(name, "")) in source.marks.keys() - sent
+        and (known.get(name), link.source.marks.get(path)) != (mark, source.marks[path])
+    }
 
 
 def written_fields(row: PlanRow) -> frozenset[str]:

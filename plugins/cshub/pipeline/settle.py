@@ -92,7 +92,9 @@ def _closing(run: Run, intent: Intent, link: Link | None, look: Look) -> Closing
         assert record is not None
         found = found_done(intent, link, record, kinds=run.kinds)
         return Closing(intent.id, happened=True, link=found, decision=_decision(run, intent, record))
-    kept = None if link is None or record is None else not_done(intent, link, record, kinds=run.kinds)
+    kept = None
+    if link is not None and record is not None:
+        kept = not_done(intent, link, record, kinds=run.kinds, paths=run.mapping.paths)
     return Closing(intent.id, happened=False, link=kept, reason="not found in the target")
 
 
